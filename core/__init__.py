@@ -1,0 +1,3 @@
+"""The node itself: everything Waggle does that is not drawing on a terminal."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,389 @@
+"""The vocabulary of what happens: one frozen dataclass per event, and the bus that carries them.
+
+Whoever does something *emits*; nobody is called back. `EventBus.emit` is an append to bounded
+deques (microseconds, never blocks on disk or screen). Readers `drain` their own deque. When a deque
+is full its oldest metric event goes first and is counted. What counts as a record (ledger,
+outbox, checkpoints) is committed elsewhere *before* its event is emitted, so a lost event loses
+no money.
+
+Every field is JSON: str, int, float, bool, None, or lists and dicts of these. No field may hold a
+secret. Text from peers and models travels as it is: whoever shows it escapes it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import threading
+import time as _time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Base of all events. `time` is Unix seconds. `round` is the coordinator's, or None."""
+
+    NAME: ClassVar[str] = "event"
+    METRIC: ClassVar[bool] = False
+    """Droppable under pressure and not written to the journal: only the present needs it."""
+    time: float = field(default_factory=_time.time)
+    round: int | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.NAME = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+        EVENT_TYPES[cls.NAME] = cls
+
+
+EVENT_TYPES: dict[str, type[Event]] = {}
+
+
+# --- life of a node ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeStarted(Event):
+    """The node process is up, before anything heavy is loaded."""
+
+    version: str
+    pid: int
+    profile: str
+    home: str
+    peer_id: str
+    name: str
+    model: str
+    swarm: str
+    account: str = ""
+    restarts: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeStopped(Event):
+    reason: str = "asked"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceChanged(Event):
+    """A part of the node went `starting`, `up`, `degraded` or `down`.
+
+    service: `model`, `net`, `chain`, `scorer`, `services` or `node-2`, `node-3` of a trio.
+    """
+
+    service: str
+    status: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelLoaded(Event):
+    model: str
+    parameters: int
+    dtype: str
+    device: str
+    threads: int
+    seconds: float
+    checkpoint_round: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paused(Event):
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumed(Event):
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incident(Event):
+    """Something failed and the node goes on. `code` is stable, the rest is for a person."""
+
+    code: str
+    what: str
+    why: str = ""
+    next_step: str = ""
+    level: str = "warning"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogLine(Event):
+    """One line of any log. level: debug, info, warning, error."""
+
+    METRIC: ClassVar[bool] = True
+    level: str
+    source: str
+    text: str
+
+
+# --- a round ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundStarted(Event):
+    stage: int = 0
+    tasks: list[str] = field(default_factory=list)
+    deadline: float | None = None
+    """Unix seconds when the clock will move on without the slow ones; None when unknown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseChanged(Event):
+    """What the node does now.
+
+    phase: `sample`, `publish`, `gather`, `admit`, `update`, `account`, `save`, `eval`, `wait` or
+    `paused`. expected_s: how long it usually takes here, or None. detail: why, when waiting.
+    """
+
+    METRIC: ClassVar[bool] = True
+    phase: str
+    detail: str = ""
+    expected_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseProgress(Event):
+    METRIC: ClassVar[bool] = True
+    phase: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupsSampled(Event):
+    """My own rollouts of this round, scored. Rewards are means over completions."""
+
+    groups: int
+    completions: int
+    tokens: int
+    seconds: float
+    tokens_per_s: float
+    reward_mean: float
+    truncated: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolloutShown(Event):
+    """One task of this round with its best and worst completion, for the screens."""
+
+    task: str
+    peer_id: str
+    question: str
+    answer: str
+    best: str
+    best_reward: float
+    worst: str
+    worst_reward: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupAdmitted(Event):
+    peer_id: str
+    task: str
+    reward_mean: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupRejected(Event):
+    """reason: a stable code, for example `schedule`, `signature`, `size`, `no_signal`."""
+
+    peer_id: str
+    task: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepTrained(Event):
+    """One optimiser step. `metrics` carries the names of `core/training/metrics.py`."""
+
+    step: int
+    loss: float
+    grad_norm: float
+    groups: int
+    foreign_groups: int
+    seconds: float
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepSkipped(Event):
+    """No optimiser step this round. reason: `no_signal`, `non_finite`, ..."""
+
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated(Event):
+    """Held-out evaluation on seeds that no training ever sees."""
+
+    pass_at_1: float
+    greedy_pass_at_1: float
+    tasks: int
+    samples: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointSaved(Event):
+    path: str
+    size_bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundFinished(Event):
+    """The round as trained here. loss is None when the step was skipped.
+
+    reward_mean: mean reward of my own completions. swarm_reward_mean: over mine and the admitted
+    foreign ones. seconds: whole round, waiting excluded; wait_s: waiting for peers and the clock.
+    """
+
+    stage: int = 0
+    reward_mean: float
+    swarm_reward_mean: float
+    loss: float | None
+    seconds: float
+    wait_s: float
+    own_groups: int
+    foreign_groups: int
+    rejected_groups: int
+    peers: int
+    tokens_per_s: float
+    rss_mib: float
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+# --- the swarm --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeerSeen(Event):
+    """A peer's record for a round was read. reward_mean as claimed, used: admitted groups."""
+
+    peer_id: str
+    name: str
+    groups: int = 0
+    used: int = 0
+    reward_mean: float | None = None
+    latency_ms: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClockMoved(Event):
+    stage: int = 0
+    deadline: float | None = None
+
+
+# --- what counts ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmissionChanged(Event):
+    """A row of the outbox. kind: `register`, `reward` or `winner`.
+
+    status: `pending` (committed here), `sent` (transaction out), `confirmed` (receipt),
+    `failed` (final no, `error` says why). value: the reward, or the winners' peer ids joined by
+    a comma. Committed to the ledger before it is emitted.
+    """
+
+    kind: str
+    stage: int = 0
+    status: str
+    value: str = ""
+    tx_hash: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountersRead(Event):
+    """The coordinator's own figures for this peer, read back from it."""
+
+    participation: int
+    wins: int
+    total_reward: int
+    balance_wei: int = 0
+
+
+# --- codec ------------------------------------------------------------------------------------
+
+
+def to_dict(event: Event) -> dict[str, Any]:
+    """`{"event": NAME, "time": ..., "round": ..., ...}`: the line of `run --json`."""
+    head = {"event": event.NAME, "time": event.time, "round": event.round}
+    return {**head, **{k: v for k, v in dataclasses.asdict(event).items() if k not in head}}
+
+
+def from_dict(data: dict[str, Any]) -> Event | None:
+    """The inverse of `to_dict`. None for an unknown event or one whose fields do not fit.
+
+    Unknown fields are ignored, so that a journal written by a newer Waggle can be read.
+    """
+    cls = EVENT_TYPES.get(str(data.get("event")))
+    if cls is None:
+        return None
+    names = {f.name for f in dataclasses.fields(cls)}
+    try:
+        return cls(**{k: v for k, v in data.items() if k in names})
+    except TypeError:
+        return None
+
+
+class EventBus:
+    """Fans events out to bounded deques, one per subscriber; never blocks on a reader."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rings: list[Subscription] = []
+
+    def subscribe(self, maxlen: int = 20_000) -> Subscription:
+        ring = Subscription(maxlen)
+        with self._lock:
+            self._rings.append(ring)
+        return ring
+
+    def emit(self, event: Event) -> None:
+        for ring in self._rings:
+            ring.put(event)
+
+
+class Subscription:
+    """A bounded deque of events with one reader. `dropped` counts what did not fit."""
+
+    def __init__(self, maxlen: int) -> None:
+        self._events: deque[Event] = deque()
+        self._maxlen = maxlen
+        self._lock = threading.Lock()
+        self._ready = threading.Event()
+        self.dropped = 0
+
+    def put(self, event: Event) -> None:
+        with self._lock:
+            if len(self._events) >= self._maxlen:
+                self._make_room()
+            self._events.append(event)
+        self._ready.set()
+
+    def _make_room(self) -> None:
+        self.dropped += 1
+        for position, old in enumerate(self._events):
+            if old.METRIC:
+                del self._events[position]
+                return
+        self._events.popleft()
+
+    def drain(self, limit: int | None = None) -> list[Event]:
+        """Up to `limit` events, oldest first; empty when there is nothing new."""
+        with self._lock:
+            n = len(self._events) if limit is None else min(limit, len(self._events))
+            out = [self._events.popleft() for _ in range(n)]
+            if not self._events:
+                self._ready.clear()
+        return out
+
+    def wait(self, timeout_s: float) -> bool:
+        """Block until something is there, at most `timeout_s`."""
+        return self._ready.wait(timeout_s)

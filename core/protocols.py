@@ -1,0 +1,170 @@
+"""The small protocols through which the rooms meet in `node.py` and `worker.py`.
+
+`core/training` implements Engine and Game, `core/net` implements Exchange, `core/chain`
+implements Coordinator. None of them imports another; each imports only this file, `rollouts`,
+`events`, `errors` and `config`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from core.rollouts import RolloutGroup, Task, TaskId
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total), often, from the thread that does the work; must return at once."""
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What an update did. loss is None when no optimiser step was taken (`skipped` says why)."""
+
+    loss: float | None
+    grad_norm: float
+    step: int
+    skipped: str = ""
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class EvalReport:
+    """pass_at_1: mean over tasks and samples at temperature 1; greedy: temperature 0."""
+
+    pass_at_1: float
+    greedy_pass_at_1: float
+    tasks: int
+    samples: int
+    seconds: float
+    per_dataset: dict[str, float] = field(default_factory=dict)
+
+
+class Game(Protocol):
+    """Which tasks exist, who does which, and what an answer is worth."""
+
+    rules_digest: str
+    """Hex digest of everything that two nodes must agree on to recompute each other's tasks."""
+
+    def schedule(self, peer_id: str, round: int) -> list[TaskId]:
+        """The tasks of this peer in this round; others recompute the same ones."""
+
+    def task(self, task_id: TaskId) -> Task:
+        """Rebuild a task from its name; WaggleError when the name is not one of this game's."""
+
+    def score(self, task: Task, completions: Sequence[str]) -> list[float]:
+        """Reward of each completion, in the sandboxed scorer; 0.0 where the scorer died or hung."""
+
+    def close(self) -> None: ...
+
+
+class Engine(Protocol):
+    """Owns the model and the optimiser. Called from the worker thread only."""
+
+    step: int
+
+    def sample(
+        self, tasks: Sequence[Task], stop: threading.Event, progress: Progress | None = None
+    ) -> list[RolloutGroup]:
+        """G completions per task, in the order of `tasks`, unscored, peer_id "" and round 0.
+
+        Raises `Interrupted` (core.protocols) when `stop` is set; it is checked between tokens.
+        """
+
+    def update(self, groups: Sequence[RolloutGroup], tasks: dict[TaskId, Task]) -> StepReport:
+        """One optimiser step over scored groups; foreign ones (no token ids) are tokenised here."""
+
+    def save(self, path: str, extra: dict[str, object]) -> int:
+        """Write a whole checkpoint to `path`, atomically; its bytes. May raise StorageError."""
+
+    def load(self, path: str) -> dict[str, object]:
+        """Restore weights, optimiser, RNG and step exactly; give back `extra`."""
+
+
+class Interrupted(Exception):
+    """Work was abandoned because its stop event was set. Not a failure."""
+
+
+@dataclass(frozen=True)
+class PeerRecord:
+    """What one peer said, signed, about one round."""
+
+    peer_id: str
+    name: str
+    round: int
+    stage: int
+    digest: str
+    size_bytes: int
+    groups: int
+    reward_mean: float
+    seen: float
+    latency_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """One peer's contribution, decoded and bounded, *not* yet admitted.
+
+    groups carry texts, claimed log-probs and nothing that the receiver must believe.
+    error: set, with no groups, when the peer's contribution failed; `reason` is then its code.
+    """
+
+    record: PeerRecord
+    groups: tuple[RolloutGroup, ...] = ()
+    reason: str = ""
+    error: str = ""
+
+
+class Exchange(Protocol):
+    """Publishes my groups and fetches those of others. No peers is a normal state."""
+
+    peer_id: str
+
+    def publish(self, round: int, stage: int, groups: Sequence[RolloutGroup]) -> None:
+        """Make my groups of this round available; TransientError when nobody can be told."""
+
+    def gather(
+        self, round: int, stage: int, *, want: int, timeout_s: float, stop: threading.Event
+    ) -> list[Gathered]:
+        """Contributions of other peers for exactly this round.
+
+        Returns as soon as every peer known to be active has answered, when `want` groups are
+        there, or when `timeout_s` is over; empty when nobody else is there. Never raises for
+        what a peer did.
+        """
+
+    def peers(self) -> list[PeerRecord]:
+        """The latest record of every peer seen recently, mine excluded."""
+
+    def close(self) -> None: ...
+
+
+class Coordinator(Protocol):
+    """The contract as a node needs it. Every call has a deadline.
+
+    TransientError: try again later. RefusedError: a final no, `code` is the contract's error name.
+    """
+
+    account: str
+
+    def round_and_stage(self) -> tuple[int, int]: ...
+
+    def owner_of(self, peer_id: str) -> str | None:
+        """The account that a peer id is registered to, or None."""
+
+    def register(self, peer_id: str) -> str:
+        """Send; return the transaction hash once it is mined and succeeded."""
+
+    def has_reward(self, round: int, stage: int, peer_id: str) -> bool: ...
+
+    def submit_reward(self, round: int, stage: int, reward: int, peer_id: str) -> str: ...
+
+    def has_voted(self, round: int, peer_id: str) -> bool: ...
+
+    def submit_winners(self, round: int, winners: Sequence[str], peer_id: str) -> str: ...
+
+    def counters(self, peer_id: str) -> dict[str, int]:
+        """participation, wins, total_reward, balance_wei."""
+
+    def bootnodes(self) -> list[str]: ...

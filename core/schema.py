@@ -1,0 +1,174 @@
+"""The settings a node has: types, defaults, bounds and meaning. The manual of the config.
+
+Every section is a frozen dataclass; the docstring under a field is what `waggle config show
+--explain` and the settings screen print. Reading files, layers and origins is `config.py`'s work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def setting(
+    default: Any,
+    doc: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    secret: bool = False,
+) -> Any:
+    """A dataclass field with what a person should know about it. Bounds are inclusive."""
+    meta = {"doc": doc, "low": low, "high": high, "choices": choices, "secret": secret}
+    if isinstance(default, (list, dict)):
+        return field(default_factory=lambda: type(default)(default), metadata=meta)
+    return field(default=default, metadata=meta)
+
+
+@dataclass(frozen=True)
+class SwarmSection:
+    name: str = setting("waggle", "Name of the swarm; nodes of one swarm use the same.")
+    host: bool = setting(False, "Run the swarm's services here: devnet and round clock.")
+    nodes: int = setting(
+        1, "Nodes to run on this machine, each with its own identity.", low=1, high=16
+    )
+    round_timeout_s: float = setting(
+        120.0,
+        "The clock moves on after this long even when nodes are not done.",
+        low=1,
+        high=86_400,
+    )
+
+
+@dataclass(frozen=True)
+class ModelSection:
+    id: str = setting("waggle-tiny", "Built-in name, Hugging Face id or local path.")
+    device: str = setting("auto", "Where the model runs.", choices=("auto", "cpu", "cuda", "mps"))
+    dtype: str = setting(
+        "auto", "Number format of the weights.", choices=("auto", "float32", "bfloat16", "float16")
+    )
+    threads: int = setting(0, "CPU threads of the trainer; 0 chooses.", low=0, high=512)
+
+
+@dataclass(frozen=True)
+class GameSection:
+    tasks: str = setting("tiny", "Task set: a name in configs/tasks or a path to a YAML file.")
+    groups: int = setting(16, "My own tasks per round.", low=1, high=4096)
+    generations: int = setting(8, "Completions per task.", low=2, high=256)
+    foreign_groups: int = setting(
+        8, "Groups of other nodes to train on per round, at most.", low=0, high=4096
+    )
+    groups_per_peer: int = setting(
+        4, "Groups admitted from one peer per round, at most.", low=0, high=4096
+    )
+
+
+@dataclass(frozen=True)
+class SamplingSection:
+    temperature: float = setting(1.0, "Sampling temperature.", low=0.01, high=10)
+    top_k: int = setting(0, "Sample from the k most likely tokens only; 0 is off.", low=0)
+    top_p: float = setting(
+        1.0, "Sample from the smallest set with this probability.", low=0.01, high=1
+    )
+    min_p: float = setting(
+        0.0, "Drop tokens below this share of the best one's probability.", low=0, high=1
+    )
+    max_new_tokens: int = setting(48, "Token cap of a completion.", low=1, high=32_768)
+
+
+@dataclass(frozen=True)
+class TrainingSection:
+    loss_type: str = setting(
+        "dr_grpo", "Loss, as TRL names it.", choices=("grpo", "dapo", "dr_grpo")
+    )
+    scale_rewards: str = setting(
+        "group",
+        "Divide advantages by the standard deviation of ...",
+        choices=("group", "batch", "none"),
+    )
+    learning_rate: float = setting(5e-4, "Peak learning rate of AdamW.", low=0, high=1)
+    warmup_steps: int = setting(5, "Steps of linear warm-up.", low=0)
+    weight_decay: float = setting(0.0, "Decoupled weight decay.", low=0, high=1)
+    max_grad_norm: float = setting(1.0, "Clip the gradient norm here; 0 is off.", low=0)
+    epsilon_low: float = setting(0.2, "Lower clip of the ratio.", low=0, high=1)
+    epsilon_high: float = setting(0.28, "Upper clip of the ratio.", low=0, high=10)
+    beta: float = setting(0.0, "Weight of the KL term to the starting model.", low=0)
+    mask_truncated: bool = setting(True, "Leave truncated completions out of the loss.")
+    micro_batch: int = setting(64, "Completions per forward and backward pass.", low=1)
+    seed: int = setting(0, "Seed of sampling and of every other random choice.", low=0)
+
+
+@dataclass(frozen=True)
+class NetSection:
+    enabled: bool = setting(True, "Exchange rollouts with other nodes.")
+    listen: str = setting("/ip4/127.0.0.1/tcp/0", "Multiaddr that the node listens on.")
+    bootnodes: list[str] = setting([], "Multiaddrs of nodes to join through.")
+    gather_timeout_s: float = setting(
+        20.0, "Wait this long for the rollouts of others.", low=0, high=3600
+    )
+    max_record_kib: int = setting(
+        512, "Largest contribution of one peer in one round.", low=1, high=65_536
+    )
+
+
+@dataclass(frozen=True)
+class ChainSection:
+    enabled: bool = setting(True, "Record participation with a coordinator contract.")
+    rpc_url: str = setting(
+        "", "JSON-RPC address of the chain; empty with swarm.host: the devnet here."
+    )
+    contract: str = setting(
+        "", "Address of the SwarmCoordinator; empty with swarm.host: deployed here."
+    )
+    chain_id: int = setting(0, "Expected chain id; 0 accepts what the RPC says.", low=0)
+    devnet_port: int = setting(
+        0, "Port of the devnet; 0 lets the system choose.", low=0, high=65_535
+    )
+    call_timeout_s: float = setting(10.0, "Deadline of one call to the chain.", low=0.1, high=600)
+    max_fee_gwei: float = setting(50.0, "Never pay more than this per gas.", low=0)
+
+
+@dataclass(frozen=True)
+class CheckpointSection:
+    every_rounds: int = setting(5, "Save after this many rounds.", low=1)
+    keep: int = setting(3, "Checkpoints kept.", low=1)
+
+
+@dataclass(frozen=True)
+class EvalSection:
+    every_rounds: int = setting(0, "Held-out evaluation after this many rounds; 0 is never.", low=0)
+    tasks: int = setting(200, "Held-out tasks.", low=1)
+    samples: int = setting(4, "Samples per task at temperature 1.", low=1)
+
+
+@dataclass(frozen=True)
+class ConsoleSection:
+    refresh_hz: float = setting(2.0, "Looks at the node this often.", low=0.2, high=4)
+    theme: str = setting("textual-dark", "Textual theme.")
+    ascii: bool = setting(False, "Draw with ASCII characters only.")
+
+
+@dataclass(frozen=True)
+class LogSection:
+    level: str = setting(
+        "info", "Least level written.", choices=("debug", "info", "warning", "error")
+    )
+    max_mib: int = setting(10, "Size at which the log file is rotated.", low=1)
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole configuration of a node."""
+
+    swarm: SwarmSection = field(default_factory=SwarmSection)
+    model: ModelSection = field(default_factory=ModelSection)
+    game: GameSection = field(default_factory=GameSection)
+    sampling: SamplingSection = field(default_factory=SamplingSection)
+    training: TrainingSection = field(default_factory=TrainingSection)
+    net: NetSection = field(default_factory=NetSection)
+    chain: ChainSection = field(default_factory=ChainSection)
+    checkpoint: CheckpointSection = field(default_factory=CheckpointSection)
+    eval: EvalSection = field(default_factory=EvalSection)
+    console: ConsoleSection = field(default_factory=ConsoleSection)
+    log: LogSection = field(default_factory=LogSection)
