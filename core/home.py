@@ -89,7 +89,7 @@ class Home:
             probe.unlink()
 
 
-class storage_errors:  # noqa: N801 - reads as a statement: `with storage_errors(path):`
+class storage_errors:
     """Turn the OSErrors of a block into a StorageError that names `path` and the next step."""
 
     def __init__(self, path: Path | str) -> None:

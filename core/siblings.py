@@ -1,0 +1,92 @@
+"""Further nodes on this machine: headless children, each with a home, identity and account.
+
+They join the swarm that this node hosts: the devnet's address, the contract and this node's
+multiaddr are handed to them on the command line. They end with their parent. A child that dies is
+started again, with backoff, and goes on from its own home.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from core import children, events
+from core.home import Home
+
+MAX_BACKOFF_S = 60.0
+
+
+class Siblings:
+    """Owns one watching thread per child. `start` and `stop` are called once each."""
+
+    def __init__(self, home: Home, profile: str, emit: Callable[[events.Event], None]) -> None:
+        self._home = home
+        self._profile = profile
+        self._emit = emit
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._running: dict[int, subprocess.Popen[bytes]] = {}
+
+    def start(self, count: int, settings: Mapping[str, Any], seed: int) -> None:
+        """Start nodes 2 .. count+1 with `settings` set over the profile; return at once."""
+        for number in range(2, count + 2):
+            arguments = self._arguments(number, {**settings, "training.seed": seed + number - 1})
+            thread = threading.Thread(
+                target=self._watch, args=(number, arguments), name=f"node-{number}", daemon=True
+            )
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self) -> None:
+        """Close the children's standard input, which tells them to end, and wait for them."""
+        self._stop.set()
+        for child in list(self._running.values()):
+            if child.stdin is not None:
+                child.stdin.close()
+        for child in list(self._running.values()):
+            children.stop(child, grace_s=8.0)
+        for thread in self._threads:
+            thread.join(10.0)
+
+    def _arguments(self, number: int, settings: Mapping[str, Any]) -> list[str]:
+        arguments = ["run", "--headless", "--child", "--profile", self._profile]
+        arguments += ["--home", str(self._home.node(number).path)]
+        for key, value in settings.items():
+            text = value if isinstance(value, str) else json.dumps(value)
+            arguments += ["--set", f"{key}={text}"]
+        return arguments
+
+    def _watch(self, number: int, arguments: list[str]) -> None:
+        backoff = 1.0
+        home = self._home.node(number)
+        while not self._stop.is_set():
+            started = time.monotonic()
+            self._tell(number, "starting")
+            child = children.spawn("core.cli", arguments, log=self._log(home))
+            self._running[number] = child
+            self._tell(number, "up", f"process {child.pid}")
+            if child.stdout is not None:
+                # Its readable lines are in its own journal; the pipe is emptied so it never blocks.
+                while child.stdout.read(65_536):
+                    pass
+            status = child.wait()
+            del self._running[number]
+            if self._stop.is_set():
+                return
+            self._tell(number, "down", f"ended with status {status}, starting it again")
+            backoff = 1.0 if time.monotonic() - started > 60 else min(MAX_BACKOFF_S, backoff * 2)
+            self._stop.wait(backoff)
+
+    @staticmethod
+    def _log(home: Home) -> Path:
+        return home.logs / "stderr.log"
+
+    def _tell(self, number: int, status: str, detail: str = "") -> None:
+        self._emit(
+            events.ServiceChanged(service=f"node-{number}", status=status, detail=detail)
+        )
