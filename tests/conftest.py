@@ -1,0 +1,34 @@
+"""Helpers that every part of the suite may use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from core.home import Home
+
+T = TypeVar("T")
+
+
+def wait_until(predicate: Callable[[], T], timeout_s: float = 10.0, every_s: float = 0.01) -> T:
+    """The first true value of `predicate`; AssertionError when there is none in time."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        value = predicate()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not true within {timeout_s} s: {predicate}")
+        time.sleep(every_s)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """An empty node home with its folders."""
+    made = Home(tmp_path / "home")
+    made.create()
+    return made
