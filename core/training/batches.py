@@ -1,0 +1,45 @@
+"""Padded tensors from lists of token ids. Padding never shifts a position.
+
+Prompts are padded on the left, so that every completion begins in the same column; completions on
+the right. Position ids count real tokens only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """ids, mask, positions: (P, L), left-padded. lengths: (P,), real tokens."""
+
+    ids: Tensor
+    mask: Tensor
+    positions: Tensor
+    lengths: Tensor
+
+
+def pad_prompts(prompts: Sequence[Sequence[int]], pad_id: int, device: torch.device) -> Prompts:
+    """ValueError for an empty prompt: its first completion token would have no predecessor."""
+    if not prompts or not all(prompts):
+        raise ValueError("a prompt has no tokens")
+    width = max(map(len, prompts))
+    ids = torch.tensor([[pad_id] * (width - len(p)) + list(p) for p in prompts], device=device)
+    lengths = torch.tensor([len(p) for p in prompts], device=device)
+    columns = torch.arange(width, device=device)
+    mask = (columns >= width - lengths[:, None]).long()
+    positions = (columns - (width - lengths[:, None])).clamp(min=0)
+    return Prompts(ids, mask, positions, lengths)
+
+
+def pad_right(
+    rows: Sequence[Sequence[float]], value: float, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """(B, T) with T the longest row, at least 1."""
+    width = max(1, max(map(len, rows)))
+    padded = [[*row, *([value] * (width - len(row)))] for row in rows]
+    return torch.tensor(padded, dtype=dtype, device=device)
