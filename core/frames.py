@@ -25,7 +25,7 @@ def encode(message: Any) -> bytes:
 
 
 def decode(body: bytes) -> Any:
-    return msgpack.unpackb(body, raw=False, strict_map_key=False, max_buffer_size=MAX_FRAME_BYTES)
+    return msgpack.unpackb(body, raw=False, strict_map_key=False)
 
 
 def write(out: BinaryIO, message: Any) -> None:
