@@ -1,7 +1,7 @@
 """Animal names: what a person calls a peer.
 
 The scheme is the original's (MD5 of the peer id picks three words) so that two nodes give a peer
-the same name without asking. It knows nothing of keys; a name proves nothing, only the peer id does.
+the same name without asking. A name proves nothing, only the peer id does.
 """
 
 from __future__ import annotations

@@ -96,9 +96,9 @@ def test_limits_are_kept():
         {"max_rollouts": 1},
         {"max_tokens": 1},
     ):
-        with pytest.raises(ValueError, match="."):
+        with pytest.raises(ValueError, match=r"."):
             read(data, **limits)
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         read(
             wire.encode([RolloutGroup(TaskId("gcd", 1, 1), "", 0, (Rollout("x" * 300),))]),
             max_text_bytes=200,
