@@ -13,12 +13,16 @@ secret. Text from peers and models travels as it is: whoever shows it escapes it
 from __future__ import annotations
 
 import dataclasses
+import json
+import math
 import re
 import threading
 import time as _time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from functools import cache
+from types import UnionType
+from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -308,6 +312,20 @@ class CountersRead(Event):
     balance_wei: int = 0
 
 
+# --- the journal ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryThinned(Event):
+    """Old rows left the journal; what they counted, so that totals stay true.
+
+    counts: `rounds`, and submissions as `KIND/confirmed` and `KIND/failed`. Cumulative: the
+    newest one includes those before it.
+    """
+
+    counts: dict[str, int] = field(default_factory=dict)
+
+
 # --- codec ------------------------------------------------------------------------------------
 
 
@@ -317,19 +335,56 @@ def to_dict(event: Event) -> dict[str, Any]:
     return {**head, **{k: v for k, v in dataclasses.asdict(event).items() if k not in head}}
 
 
+def to_json(event: Event) -> str:
+    """`to_dict` as one line of strict JSON. A number that is not finite becomes null."""
+    try:
+        return json.dumps(to_dict(event), allow_nan=False, default=str)
+    except ValueError:
+        return json.dumps(_finite(to_dict(event)), allow_nan=False, default=str)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def from_dict(data: dict[str, Any]) -> Event | None:
-    """The inverse of `to_dict`. None for an unknown event or one whose fields do not fit.
+    """The inverse of `to_dict`. None for an unknown event or one whose fields do not fit their
+    types.
 
     Unknown fields are ignored, so that a journal written by a newer Waggle can be read.
     """
     cls = EVENT_TYPES.get(str(data.get("event")))
     if cls is None:
         return None
-    names = {f.name for f in dataclasses.fields(cls)}
-    try:
-        return cls(**{k: v for k, v in data.items() if k in names})
-    except TypeError:
+    kinds = _field_types(cls.NAME)
+    known = {name: value for name, value in data.items() if name in kinds}
+    if not all(isinstance(value, kinds[name]) for name, value in known.items()):
         return None
+    try:
+        return cls(**known)
+    except TypeError:
+        return None  # a field without a default is missing
+
+
+@cache
+def _field_types(name: str) -> dict[str, tuple[type, ...]]:
+    """The types that each field of the named event may have once it went through JSON."""
+    cls = EVENT_TYPES[name]
+    hints = get_type_hints(cls)
+    out = {}
+    for spec in dataclasses.fields(cls):
+        members = get_args(hints[spec.name]) if _is_union(hints[spec.name]) else (hints[spec.name],)
+        kinds = {get_origin(member) or member for member in members}
+        out[spec.name] = tuple(kinds | {int} if float in kinds else kinds)
+    return out
+
+
+def _is_union(hint: Any) -> bool:
+    return get_origin(hint) in (Union, UnionType)
 
 
 class EventBus:

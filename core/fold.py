@@ -1,0 +1,341 @@
+"""The pure fold that turns what happened into what is: events in, NodeState out.
+
+`fold` never raises and keeps every part of the state bounded, whatever the events say: names and
+texts come from peers and from old journals. A month of events folds into the same state as
+watching them live did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from core import events
+from core.series import EMPTY, Series
+from core.state import IncidentLine, NodeState, Peer, Phase, Service, Submission
+
+MAX_SERIES = 160
+MAX_PEERS = 2000
+MAX_INCIDENTS = 100
+MAX_LOG_LINES = 400
+MAX_ROLLOUTS = 40
+MAX_PENDING = 256
+MAX_SETTLED = 200
+MAX_NAMES = 64
+"""Services and reject reasons kept."""
+MAX_TEXT = 2000
+"""Characters kept of any one text."""
+
+
+def fold(state: NodeState, event: events.Event) -> NodeState:
+    """The state after `event`. Never raises; an event without a handler changes only `updated`."""
+    handler = _HANDLERS.get(type(event))
+    changed = handler(state, event) if handler else state
+    return replace(changed, updated=max(state.updated, event.time))
+
+
+def replay(history: Iterable[events.Event], state: NodeState | None = None) -> NodeState:
+    """Fold a whole history, such as `Journal.events()`."""
+    state = NodeState() if state is None else state
+    for event in history:
+        state = fold(state, event)
+    return state
+
+
+# --- life -------------------------------------------------------------------------------------
+
+
+def _node_started(state: NodeState, event: events.NodeStarted) -> NodeState:
+    return replace(
+        state,
+        node=event,
+        model=None,
+        running=True,
+        stop_reason="",
+        paused=False,
+        services={},
+        phase=Phase("start", since=event.time),
+        deadline=None,
+    )
+
+
+def _node_stopped(state: NodeState, event: events.NodeStopped) -> NodeState:
+    return replace(
+        state, running=False, stop_reason=_cut(event.reason), phase=Phase(since=event.time)
+    )
+
+
+def _service_changed(state: NodeState, event: events.ServiceChanged) -> NodeState:
+    service = Service(_cut(event.status, 20), _cut(event.detail), event.time)
+    return replace(state, services=_put(state.services, event.service, service, MAX_NAMES))
+
+
+def _incident(state: NodeState, event: events.Incident) -> NodeState:
+    line = IncidentLine(
+        _cut(event.code, 80),
+        _cut(event.what),
+        _cut(event.why),
+        _cut(event.next_step),
+        _cut(event.level, 20),
+        event.time,
+        event.time,
+        1,
+        event.round,
+    )
+    kept = []
+    for old in state.incidents:
+        if (old.code, old.what) == (line.code, line.what):
+            line = replace(line, first=old.first, count=old.count + 1)
+        else:
+            kept.append(old)
+    return replace(state, incidents=(*kept[-MAX_INCIDENTS + 1 :], line))
+
+
+def _log_line(state: NodeState, event: events.LogLine) -> NodeState:
+    line = replace(event, text=_cut(event.text)) if len(event.text) > MAX_TEXT else event
+    return replace(state, log=(*state.log[-MAX_LOG_LINES + 1 :], line))
+
+
+# --- a round ----------------------------------------------------------------------------------
+
+
+def _clock_moved(state: NodeState, event: events.ClockMoved) -> NodeState:
+    return replace(state, round=event.round, stage=event.stage, deadline=event.deadline)
+
+
+def _round_started(state: NodeState, event: events.RoundStarted) -> NodeState:
+    return replace(
+        state,
+        round=event.round,
+        stage=event.stage,
+        deadline=event.deadline,
+        round_started=event.time,
+        tasks=len(event.tasks),
+    )
+
+
+def _phase_changed(state: NodeState, event: events.PhaseChanged) -> NodeState:
+    phase = Phase(_cut(event.phase, 40), _cut(event.detail), event.time, event.expected_s)
+    return replace(state, phase=phase)
+
+
+def _phase_progress(state: NodeState, event: events.PhaseProgress) -> NodeState:
+    if event.phase != state.phase.name:
+        return state
+    return replace(state, phase=replace(state.phase, done=event.done, total=event.total))
+
+
+def _groups_sampled(state: NodeState, event: events.GroupsSampled) -> NodeState:
+    series = _grow(state.series, event.round, {"truncated": event.truncated})
+    return replace(state, series=series)
+
+
+def _rollout_shown(state: NodeState, event: events.RolloutShown) -> NodeState:
+    shown = replace(
+        event,
+        question=_cut(event.question),
+        answer=_cut(event.answer),
+        best=_cut(event.best),
+        worst=_cut(event.worst),
+    )
+    return replace(state, rollouts=(*state.rollouts[-MAX_ROLLOUTS + 1 :], shown))
+
+
+def _step_trained(state: NodeState, event: events.StepTrained) -> NodeState:
+    series = _grow(state.series, event.round, {"grad_norm": event.grad_norm})
+    return replace(state, series=series, step=event.step, skips_in_a_row=0)
+
+
+def _step_skipped(state: NodeState, event: events.StepSkipped) -> NodeState:
+    return replace(state, last_skip=event, skips_in_a_row=state.skips_in_a_row + 1)
+
+
+def _round_finished(state: NodeState, event: events.RoundFinished) -> NodeState:
+    values = {
+        "reward/own": event.reward_mean,
+        "reward/swarm": event.swarm_reward_mean,
+        "seconds": event.seconds,
+        "wait_s": event.wait_s,
+        "tokens_per_s": event.tokens_per_s,
+        "rss_mib": event.rss_mib,
+        "peers": event.peers,
+        "foreign_groups": event.foreign_groups,
+        "rejected_groups": event.rejected_groups,
+    }
+    if event.loss is not None:
+        values["loss"] = event.loss
+    values.update((name, v) for name, v in event.metrics.items() if name not in values)
+    ledger = replace(state.ledger, trained=state.ledger.trained + 1)
+    series = _grow(state.series, event.round, values)
+    return replace(state, last_round=event, series=series, ledger=ledger)
+
+
+def _evaluated(state: NodeState, event: events.Evaluated) -> NodeState:
+    values = {"eval/pass_at_1": event.pass_at_1, "eval/greedy_pass_at_1": event.greedy_pass_at_1}
+    return replace(state, evaluation=event, series=_grow(state.series, event.round, values))
+
+
+# --- the swarm --------------------------------------------------------------------------------
+
+
+def _peer_seen(state: NodeState, event: events.PeerSeen) -> NodeState:
+    old = state.peers.get(event.peer_id[:128]) or Peer(event.peer_id[:128])
+    peer = replace(
+        old,
+        name=_cut(event.name, 120) or old.name,
+        last_seen=event.time,
+        last_round=event.round if event.round is not None else old.last_round,
+        reward_mean=old.reward_mean if event.reward_mean is None else event.reward_mean,
+        groups=old.groups + event.groups,
+        used=old.used + event.used,
+        latency_ms=old.latency_ms if event.latency_ms is None else event.latency_ms,
+    )
+    return replace(state, peers=_put(state.peers, peer.peer_id, peer, MAX_PEERS))
+
+
+def _group_admitted(state: NodeState, event: events.GroupAdmitted) -> NodeState:
+    return replace(state, admitted=state.admitted + 1)
+
+
+def _group_rejected(state: NodeState, event: events.GroupRejected) -> NodeState:
+    reason = _cut(event.reason, 40)
+    counts = _put(state.rejected, reason, state.rejected.get(reason, 0) + 1, MAX_NAMES)
+    peers = state.peers
+    if event.peer_id in peers:
+        old = peers[event.peer_id]
+        peers = {**peers, old.peer_id: replace(old, rejected=old.rejected + 1)}
+    return replace(state, rejected=counts, peers=peers)
+
+
+# --- what counts ------------------------------------------------------------------------------
+
+
+def _submission_changed(state: NodeState, event: events.SubmissionChanged) -> NodeState:
+    row = Submission(
+        event.round,
+        event.stage,
+        _cut(event.kind, 40),
+        _cut(event.status, 40),
+        _cut(event.value),
+        _cut(event.tx_hash, 80),
+        _cut(event.error),
+        event.time,
+    )
+    ledger = state.ledger
+    settled_before = _find(ledger.settled, row)
+    known = settled_before or _find(ledger.pending, row)
+    if known and not row.value:
+        row = replace(row, value=known.value)
+    if row.status not in ("confirmed", "failed"):
+        if settled_before:
+            return state
+        pending = (*_without(ledger.pending, known), row)[-MAX_PENDING:]
+        return replace(state, ledger=replace(ledger, pending=pending))
+    totals = {"confirmed": dict(ledger.confirmed), "failed": dict(ledger.failed)}
+    if settled_before:  # told again, or a failure that was mended
+        counts = totals[settled_before.status]
+        counts[row.kind] = max(0, counts.get(row.kind, 0) - 1)
+    count = totals[row.status].get(row.kind, 0) + 1
+    totals[row.status] = _put(totals[row.status], row.kind, count, MAX_NAMES)
+    ledger = replace(
+        ledger,
+        confirmed=totals["confirmed"],
+        failed=totals["failed"],
+        pending=_without(ledger.pending, known),
+        settled=(*_without(ledger.settled, settled_before), row)[-MAX_SETTLED:],
+        last_error=row.error if row.status == "failed" else "",
+    )
+    return replace(state, ledger=ledger)
+
+
+def _find(rows: tuple[Submission, ...], row: Submission) -> Submission | None:
+    for old in reversed(rows):
+        if old.round == row.round and old.kind == row.kind and old.stage == row.stage:
+            return old
+    return None
+
+
+def _without(rows: tuple[Submission, ...], row: Submission | None) -> tuple[Submission, ...]:
+    return rows if row is None else tuple(old for old in rows if old is not row)
+
+
+def _history_thinned(state: NodeState, event: events.HistoryThinned) -> NodeState:
+    """Its counts are cumulative, and it stands in front of all that is left of the journal."""
+    totals: dict[str, dict[str, int]] = {"confirmed": {}, "failed": {}}
+    trained = 0
+    for name, count in list(event.counts.items())[:MAX_NAMES]:
+        kind, _, status = str(name).partition("/")
+        if not isinstance(count, int):
+            continue
+        if name == "rounds":
+            trained = count
+        elif status in totals:
+            totals[status][_cut(kind, 40)] = count
+    ledger = replace(
+        state.ledger, trained=trained, confirmed=totals["confirmed"], failed=totals["failed"]
+    )
+    return replace(state, ledger=ledger)
+
+
+# --- helpers ----------------------------------------------------------------------------------
+
+V = TypeVar("V")
+
+
+def _put(old: Mapping[str, V], key: str, value: V, limit: int) -> dict[str, V]:
+    """With `key` set and newest; the longest untouched entries go when there are too many."""
+    key = key[:128]
+    out = {k: v for k, v in old.items() if k != key}
+    out[key] = value
+    while len(out) > limit:
+        del out[next(iter(out))]
+    return out
+
+
+def _grow(
+    old: Mapping[str, Series], x: int | None, values: Mapping[str, Any]
+) -> Mapping[str, Series]:
+    """With one more point in each named series; what is no finite number adds nothing."""
+    if x is None:
+        return old
+    out = dict(old)
+    for name, value in values.items():
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        fits = isinstance(name, str) and (name in out or len(out) < MAX_SERIES)
+        if number and fits and len(name) <= 80 and abs(value) < 1e300 and abs(x) < 2**63:
+            out[name] = out.get(name, EMPTY).append(float(x), float(value))
+    return out
+
+
+def _cut(text: str, limit: int = MAX_TEXT) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+_HANDLERS: dict[type[events.Event], Callable[[NodeState, Any], NodeState]] = {
+    events.NodeStarted: _node_started,
+    events.NodeStopped: _node_stopped,
+    events.ServiceChanged: _service_changed,
+    events.ModelLoaded: lambda state, event: replace(state, model=event),
+    events.Paused: lambda state, event: replace(state, paused=True),
+    events.Resumed: lambda state, event: replace(state, paused=False),
+    events.Incident: _incident,
+    events.LogLine: _log_line,
+    events.RoundStarted: _round_started,
+    events.PhaseChanged: _phase_changed,
+    events.PhaseProgress: _phase_progress,
+    events.GroupsSampled: _groups_sampled,
+    events.RolloutShown: _rollout_shown,
+    events.GroupAdmitted: _group_admitted,
+    events.GroupRejected: _group_rejected,
+    events.StepTrained: _step_trained,
+    events.StepSkipped: _step_skipped,
+    events.RoundFinished: _round_finished,
+    events.Evaluated: _evaluated,
+    events.CheckpointSaved: lambda state, event: replace(state, checkpoint=event),
+    events.PeerSeen: _peer_seen,
+    events.ClockMoved: _clock_moved,
+    events.SubmissionChanged: _submission_changed,
+    events.CountersRead: lambda state, event: replace(state, counters=event),
+    events.HistoryThinned: _history_thinned,
+}

@@ -1,0 +1,144 @@
+"""NodeState: everything that a console, `status` or the API shows of a node.
+
+Every part is immutable and bounded, so a reader keeps a state as long as it likes, and a pane
+needs repainting only when its part `is not` the one it drew. How events become a state is in
+`fold.py`; nothing here knows of threads, files or screens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from core import events
+from core.series import EMPTY, Series
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What the node does now. done and total: 0 of 0 when there is no measure."""
+
+    name: str = ""
+    detail: str = ""
+    since: float = 0.0
+    expected_s: float | None = None
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True)
+class Peer:
+    """last_round: the round of its newest record. groups, used: summed over rounds."""
+
+    peer_id: str
+    name: str = ""
+    last_seen: float = 0.0
+    last_round: int | None = None
+    reward_mean: float | None = None
+    groups: int = 0
+    used: int = 0
+    rejected: int = 0
+    latency_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A row of the outbox. kind, status, value: as in events.SubmissionChanged."""
+
+    round: int | None
+    stage: int
+    kind: str
+    status: str
+    value: str = ""
+    tx_hash: str = ""
+    error: str = ""
+    changed: float = 0.0
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What counts. The totals cover the node's whole life; the tuples hold the newest rows.
+
+    trained: rounds finished. confirmed, failed: submissions by kind.
+    """
+
+    trained: int = 0
+    confirmed: Mapping[str, int] = field(default_factory=dict)
+    failed: Mapping[str, int] = field(default_factory=dict)
+    pending: tuple[Submission, ...] = ()
+    settled: tuple[Submission, ...] = ()
+    last_error: str = ""
+
+    @property
+    def submitted(self) -> int:
+        """Submissions that were committed, whatever became of them."""
+        settled = sum(self.confirmed.values()) + sum(self.failed.values())
+        return settled + len(self.pending)
+
+
+@dataclass(frozen=True)
+class Service:
+    """status: starting, up, degraded or down."""
+
+    status: str
+    detail: str = ""
+    since: float = 0.0
+
+
+@dataclass(frozen=True)
+class IncidentLine:
+    """An incident, repeats folded: `count` times between `first` and `last`."""
+
+    code: str
+    what: str
+    why: str
+    next_step: str
+    level: str
+    first: float
+    last: float
+    count: int = 1
+    round: int | None = None
+
+
+@dataclass(frozen=True)
+class NodeState:
+    """All of it. None or empty: not known (yet)."""
+
+    node: events.NodeStarted | None = None
+    model: events.ModelLoaded | None = None
+    running: bool = False
+    stop_reason: str = ""
+    paused: bool = False
+    updated: float = 0.0
+    """Unix time of the newest event."""
+
+    round: int | None = None
+    stage: int = 0
+    deadline: float | None = None
+    round_started: float = 0.0
+    tasks: int = 0
+    phase: Phase = Phase()
+    last_round: events.RoundFinished | None = None
+    last_skip: events.StepSkipped | None = None
+    skips_in_a_row: int = 0
+    step: int = 0
+
+    series: Mapping[str, Series] = field(default_factory=dict)
+    """By name: `reward/own`, `reward/swarm`, `loss`, `seconds`, ... and every metric as named."""
+    peers: Mapping[str, Peer] = field(default_factory=dict)
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    """Groups of others refused, by reason."""
+    admitted: int = 0
+    ledger: Ledger = Ledger()
+    counters: events.CountersRead | None = None
+    evaluation: events.Evaluated | None = None
+    checkpoint: events.CheckpointSaved | None = None
+    services: Mapping[str, Service] = field(default_factory=dict)
+    incidents: tuple[IncidentLine, ...] = ()
+    """Newest last."""
+    log: tuple[events.LogLine, ...] = ()
+    rollouts: tuple[events.RolloutShown, ...] = ()
+
+    def series_of(self, name: str) -> Series:
+        """The named series, empty when there is none."""
+        return self.series.get(name, EMPTY)
