@@ -145,8 +145,16 @@ class EvalSection:
 @dataclass(frozen=True)
 class ConsoleSection:
     refresh_hz: float = setting(2.0, "Looks at the node this often.", low=0.2, high=4)
-    theme: str = setting("textual-dark", "Textual theme.")
+    theme: str = setting(
+        "waggle",
+        "Colours: waggle, waggle-light, waggle-colourblind, or any theme that Textual has.",
+    )
     ascii: bool = setting(False, "Draw with ASCII characters only.")
+    on_hangup: str = setting(
+        "stop",
+        "What the node does when its terminal goes away: stop cleanly, or continue without one.",
+        choices=("stop", "continue"),
+    )
 
 
 @dataclass(frozen=True)
