@@ -37,7 +37,8 @@ class RoomyLayer(DynamicLayer):
             return self.keys, self.values
         if self._buffers is None:
             keys, values = self.keys, self.values
-            assert keys is not None and values is not None
+            assert keys is not None
+            assert values is not None
             self._buffers = (self._spacious(keys), self._spacious(values))
         end = self._length + key_states.shape[-2]
         keys, values = self._buffers

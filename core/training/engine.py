@@ -315,18 +315,24 @@ class TorchEngine:
         verify(folder)
         tensors, facts = state.read_trainer(folder)
         weights = state.read_weights(folder, self.loaded.dtype)
+        own = self.model.state_dict()
+        if {n: w.shape for n, w in own.items()} != {n: w.shape for n, w in weights.items()}:
+            raise self._misfit(path, facts)
         try:
-            self.model.load_state_dict(weights)
             self._optimizer.restore(tensors)
-        except (KeyError, ValueError, RuntimeError) as error:
-            raise WaggleError(
-                f"The checkpoint {path} does not fit the model {self.config.model.id}",
-                f"it was made from {facts['model']}",
-                "Start with that model, or move the checkpoints folder away to begin anew",
-            ) from error
-        state.restore_rng(tensors, self._generator)
-        self.step = int(facts["step"])
-        return dict(facts["extra"])
+            self.model.load_state_dict(weights)
+            state.restore_rng(tensors, self._generator)
+            self.step = int(facts["step"])
+            return dict(facts["extra"])
+        except (KeyError, ValueError) as error:
+            raise self._misfit(path, facts) from error
+
+    def _misfit(self, path: str, facts: dict[str, object]) -> WaggleError:
+        return WaggleError(
+            f"The checkpoint {path} does not fit the model {self.config.model.id}",
+            f"it was made from {facts.get('model')}",
+            "Start with that model, or move the checkpoints folder away to begin anew",
+        )
 
 
 @dataclass

@@ -111,7 +111,9 @@ def policy_loss(
         if ref_logps is None:
             raise ValueError("beta needs the reference model's log-probabilities")
         gap = ref_logps - logps
-        kl = torch.exp(gap) - gap - 1  # the k3 estimator: unbiased, never negative
+        # The k3 estimator, times the ratio: only so is its *gradient* that of the reverse KL
+        # (DeepSeek-V3.2, arXiv 2512.02556), on-policy too, where the ratio's value is 1.
+        kl = (torch.exp(gap) - gap - 1) * ratio
         per_token = per_token + beta * kl
     with torch.no_grad():
         low = ((ratio < 1 - epsilon_low) & (weight < 0)).to(logps.dtype)
