@@ -1,0 +1,1 @@
+"""How the built-in model waggle-tiny is made: its tokenizer, its corpus, its warm start."""
