@@ -1,0 +1,294 @@
+"""A whole EVM chain in this process: eth-tester's py-evm backend, one transaction a block, durable.
+
+Every accepted transaction is mined at once and on disk before `submit` returns; opening the same
+folder again continues the same chain: blocks, receipts, state. It knows nothing of JSON-RPC nor
+of what contracts mean. For a swarm on one machine or LAN: there is no consensus here.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import rlp
+from eth.abc import BlockAPI, BlockHeaderAPI, ComputationAPI, SignedTransactionAPI
+from eth.db.atomic import AtomicDB
+from eth.exceptions import HeaderNotFound, TransactionNotFound, VMError
+from eth.exceptions import Revert as EvmRevert
+from eth_account import Account
+from eth_tester.backends.pyevm.main import PyEVMBackend, get_default_genesis_params
+from eth_tester.backends.pyevm.main import setup_tester_chain as _setup_tester_chain
+from eth_utils import ValidationError
+from eth_utils.crypto import keccak
+
+from core.chain.chainstore import ChainStore, LogEntry
+
+ETHER = 10**18
+CALL_GAS = 25_000_000
+MAX_TRANSACTION_BYTES = 128 * 1024
+FAUCET_KEY = keccak(text="waggle devnet faucet")
+"""Public on purpose: the devnet's ether is worth nothing and pays only for gas on it."""
+FAUCET_GIFT = 1000 * ETHER
+FAUCET_ENOUGH = 100 * ETHER
+
+
+class Rejected(Exception):
+    """A transaction that cannot enter a block: malformed, wrong nonce or chain, no funds."""
+
+
+class Reverted(Exception):
+    """A call that failed in the EVM; `data` is what the contract gave back."""
+
+    def __init__(self, data: bytes, reason: str) -> None:
+        super().__init__(reason)
+        self.data = data
+
+
+class _Backend(PyEVMBackend):
+    """eth-tester's backend with its chain in a `ChainStore` instead of memory."""
+
+    def __init__(self, store: ChainStore) -> None:
+        self._store = store
+        faucet = Account.from_key(FAUCET_KEY).address
+        funds = {"balance": 10**12 * ETHER, "nonce": 0, "code": b"", "storage": {}}
+        super().__init__(
+            genesis_parameters=get_default_genesis_params(),
+            genesis_state={bytes.fromhex(faucet[2:]): funds},
+        )
+
+    def reset_to_genesis(self, genesis_params: Any = None, *args: Any, **kwargs: Any) -> None:
+        self.account_keys, fresh = _setup_tester_chain(genesis_params, *args, **kwargs)
+        kind, disk = type(fresh), AtomicDB(self._store)
+        if self._store.is_empty():
+            self.chain = kind.from_genesis(disk, genesis_params, args[0])
+            self._store.commit()
+        else:
+            self.chain = kind(disk)
+
+
+class Evm:
+    """The chain. Every method may be called from any thread: one lock, taken for milliseconds."""
+
+    def __init__(self, folder: Path) -> None:
+        self._store = ChainStore(folder / "chain.db")
+        self._backend = _Backend(self._store)
+        self._chain = self._backend.chain
+        self._lock = threading.RLock()
+        self._grown = threading.Condition(self._lock)
+        self.chain_id: int = self._chain.chain_id
+
+    def close(self) -> None:
+        with self._lock:
+            self._store.close()
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def height(self) -> int:
+        return self.header().block_number
+
+    def wait_growth(self, height: int, timeout_s: float) -> int:
+        """Block until the chain is higher than `height`, at most `timeout_s`; the height now."""
+        with self._grown:
+            self._grown.wait_for(lambda: self.height() > height, timeout_s)
+            return self.height()
+
+    def header(self, number: int | None = None) -> BlockHeaderAPI:
+        """The newest header, or that of a block; LookupError when there is no such block."""
+        with self._lock:
+            head = self._chain.get_canonical_head()
+            if number is None or number == head.block_number:
+                return head
+            try:
+                return self._chain.get_canonical_block_header_by_number(number)
+            except HeaderNotFound as error:
+                raise LookupError(f"there is no block {number}") from error
+
+    def block(self, number: int | None = None) -> BlockAPI:
+        with self._lock:
+            return self._chain.get_block_by_header(self.header(number))
+
+    def block_by_hash(self, block_hash: bytes) -> BlockAPI:
+        with self._lock:
+            try:
+                return self._chain.get_block_by_hash(block_hash)
+            except HeaderNotFound as error:
+                raise LookupError("there is no such block") from error
+
+    def find_transaction(self, tx_hash: bytes) -> tuple[BlockAPI, SignedTransactionAPI, int]:
+        """(block, transaction, its index); LookupError when the hash is unknown."""
+        with self._lock:
+            try:
+                number, index = self._chain.chaindb.get_transaction_index(tx_hash)
+            except TransactionNotFound as error:
+                raise LookupError("there is no such transaction") from error
+            block = self.block(number)
+            return block, block.transactions[index], index
+
+    def receipts(self, block: BlockAPI) -> Sequence[Any]:
+        with self._lock:
+            return block.get_receipts(self._chain.chaindb)
+
+    def nonce(self, account: bytes, number: int | None = None) -> int:
+        return self._state(number, lambda state: state.get_nonce(account))
+
+    def balance(self, account: bytes, number: int | None = None) -> int:
+        return self._state(number, lambda state: state.get_balance(account))
+
+    def code(self, account: bytes, number: int | None = None) -> bytes:
+        return self._state(number, lambda state: state.get_code(account))
+
+    def storage(self, account: bytes, slot: int, number: int | None = None) -> int:
+        return self._state(number, lambda state: state.get_storage(account, slot))
+
+    def _state(self, number: int | None, read: Callable[[Any], Any]) -> Any:
+        with self._lock:
+            return read(self._chain.get_vm(self.header(number)).state)
+
+    def logs(
+        self,
+        first: int,
+        last: int,
+        addresses: Sequence[bytes] = (),
+        topics: Sequence[Sequence[bytes]] = (),
+        limit: int = 10_000,
+    ) -> list[LogEntry]:
+        with self._lock:
+            return self._store.find_logs(first, last, addresses, topics, limit)
+
+    def call(
+        self,
+        to: bytes,
+        data: bytes,
+        sender: bytes = bytes(20),
+        *,
+        value: int = 0,
+        gas: int = CALL_GAS,
+        number: int | None = None,
+    ) -> bytes:
+        """Run `to` with `data` and forget the effects; what it returns. Raises Reverted."""
+        return self._run(to, data, sender, value, gas, number).output
+
+    def estimate(self, to: bytes, data: bytes, sender: bytes, value: int = 0) -> int:
+        """Gas that a transaction needs, with a quarter to spare. Raises Reverted."""
+        used = self._run(to, data, sender, value, CALL_GAS, None)
+        zeros = data.count(0)
+        tokens = zeros + 4 * (len(data) - zeros)
+        deploy = 0 if to else 32_000 + 200 * len(used.output) + 2 * len(data) // 32
+        needed = 21_000 + 4 * tokens + deploy + used.get_gas_used()
+        # EIP-7623: calldata has a floor price.
+        return max(needed * 5 // 4, 21_000 + 10 * tokens)
+
+    def _run(
+        self, to: bytes, data: bytes, sender: bytes, value: int, gas: int, number: int | None
+    ) -> ComputationAPI:
+        with self._lock:
+            vm = self._chain.get_vm(self.header(number))
+            code = vm.state.get_code(to) if to else data
+            done = vm.execute_bytecode(
+                origin=sender,
+                gas_price=0,
+                gas=min(gas, CALL_GAS),
+                to=to or keccak(sender)[:20],  # creation: any address without code will do
+                sender=sender,
+                value=value,
+                data=data if to else b"",
+                code=code,
+                code_address=to or None,
+            )
+            self._store.rollback()  # a call leaves no trace, whatever the VM staged
+        if done.is_error:
+            error = done.error
+            given = error.args[0] if isinstance(error, EvmRevert) and error.args else b""
+            reason = "execution reverted" if isinstance(error, EvmRevert) else str(error)
+            raise Reverted(given if isinstance(given, bytes) else b"", reason)
+        return done
+
+    # --- writing ------------------------------------------------------------------------------
+
+    def submit(self, raw: bytes) -> bytes:
+        """Mine a signed transaction, and have it on disk; its hash. Raises Rejected.
+
+        A transaction that reverts is mined as well, with status 0, as on every chain.
+        """
+        with self._lock:
+            transaction = self._checked(raw)
+            before = self._chain.header
+            try:
+                parent = self._chain.get_canonical_head().timestamp
+                self._chain.set_header_timestamp(max(int(time.time()), parent + 1))
+                self._chain.apply_transaction(transaction)
+                self._backend.mine_blocks(1)
+                logs = self._new_logs(transaction.hash)
+                self._store.commit(logs)
+            except (ValidationError, VMError) as error:
+                self._store.rollback()
+                self._chain.header = before
+                raise Rejected(str(error)) from error
+            except BaseException:
+                self._store.rollback()
+                self._chain.header = before
+                raise
+            self._grown.notify_all()
+            return transaction.hash
+
+    def _checked(self, raw: bytes) -> SignedTransactionAPI:
+        """Decode and say in familiar words what a node would refuse."""
+        if len(raw) > MAX_TRANSACTION_BYTES:
+            raise Rejected("transaction too large")
+        if raw[:1] in (b"\x03", b"\x04"):
+            raise Rejected("transaction type not supported")
+        try:
+            vm = self._chain.get_vm()
+            transaction = vm.get_transaction_builder().decode(raw)
+            sender = transaction.sender
+        except (rlp.exceptions.RLPException, ValidationError, ValueError, VMError) as error:
+            raise Rejected(f"malformed transaction: {error}") from error
+        chain_id = getattr(transaction, "chain_id", None)
+        if chain_id not in (None, self.chain_id):
+            raise Rejected(f"invalid chain id: have {chain_id}, want {self.chain_id}")
+        expected = vm.state.get_nonce(sender)
+        if transaction.nonce != expected:
+            word = "low" if transaction.nonce < expected else "high"
+            raise Rejected(f"nonce too {word}: next nonce {expected}, tx nonce {transaction.nonce}")
+        price = getattr(transaction, "max_fee_per_gas", None) or transaction.gas_price
+        if vm.state.get_balance(sender) < transaction.value + transaction.gas * price:
+            raise Rejected("insufficient funds for gas * price + value")
+        return transaction
+
+    def _new_logs(self, tx_hash: bytes) -> list[LogEntry]:
+        """Of the block just mined, which holds this one transaction."""
+        block = self.block()
+        (receipt,) = block.get_receipts(self._chain.chaindb)
+        return [
+            LogEntry(
+                block.number,
+                position,
+                tx_hash,
+                log.address,
+                tuple(topic.to_bytes(32, "big") for topic in log.topics),
+                log.data,
+            )
+            for position, log in enumerate(receipt.logs)
+        ]
+
+    def fund(self, account: bytes) -> bytes | None:
+        """Give an account ether from the faucet; None when it has enough already."""
+        with self._lock:
+            if self.balance(account) >= FAUCET_ENOUGH:
+                return None
+            faucet = Account.from_key(FAUCET_KEY)
+            signed = faucet.sign_transaction(
+                {
+                    "chainId": self.chain_id,
+                    "nonce": self.nonce(bytes.fromhex(faucet.address[2:])),
+                    "to": account,
+                    "value": FAUCET_GIFT,
+                    "gas": 100_000,
+                    "maxFeePerGas": 2 * self.header().base_fee_per_gas + 1,
+                    "maxPriorityFeePerGas": 0,
+                }
+            )
+            return self.submit(bytes(signed.raw_transaction))
