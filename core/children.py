@@ -16,6 +16,19 @@ from pathlib import Path
 
 from core.home import REPO_ROOT, storage_errors
 
+_NEUTRAL_ENV = frozenset(
+    {
+        "PATH",
+        "LANG",
+        "LC_ALL",
+        "TZ",
+        "TMPDIR",
+        "LD_LIBRARY_PATH",
+        "DYLD_LIBRARY_PATH",
+        "VIRTUAL_ENV",
+    }
+)
+
 
 def spawn(
     module: str,
@@ -23,14 +36,19 @@ def spawn(
     *,
     log: Path,
     env: Mapping[str, str] | None = None,
+    inherit_env: bool = True,
 ) -> subprocess.Popen[bytes]:
     """Start `python -m module args`, stdin and stdout as pipes, stderr appended to `log`.
 
     The child gets its own process group, so that Ctrl+C in the terminal reaches only the parent.
+    Without `inherit_env` it sees only what Python needs to start, so no token or password.
     """
     with storage_errors(log):
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    inherited = {
+        name: value for name, value in os.environ.items() if inherit_env or name in _NEUTRAL_ENV
+    }
     path = os.pathsep.join(filter(None, (str(REPO_ROOT), os.environ.get("PYTHONPATH", ""))))
     try:
         return subprocess.Popen(
@@ -38,7 +56,7 @@ def spawn(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=handle,
-            env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **(env or {})},
+            env={**inherited, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **(env or {})},
             start_new_session=True,
         )
     finally:
