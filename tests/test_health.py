@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core import events, fold
+from core.health import verdict
+from core.state import NodeState
+from tests.event_strategies import any_event
+from tests.test_fold import finished, started, submission
+
+NOW = 10_000.0
+
+
+def up(*more: events.Event, at: float = NOW - 500) -> list[events.Event]:
+    return [started(time=at), events.RoundStarted(round=6, time=NOW - 20), *more]
+
+
+def trained(*more: events.Event) -> list[events.Event]:
+    return up(finished(6, time=NOW - 5), *more)
+
+
+def service(name: str, status: str) -> events.ServiceChanged:
+    return events.ServiceChanged(service=name, status=status, detail="because", time=NOW - 1)
+
+
+def trouble(at: float, level: str = "error") -> events.Incident:
+    return events.Incident(
+        code="x", what="It broke", why="rust", next_step="Oil it", level=level, time=at
+    )
+
+
+CASES = [
+    ("nothing ever ran", [], "down", "No node has run here yet"),
+    ("started", [started(time=NOW - 5)], "starting", "starting"),
+    (
+        "starting for long",
+        [started(time=NOW - 500), service("model", "starting")],
+        "degraded",
+        "waiting for model",
+    ),
+    ("start failed", [started(time=NOW - 5), trouble(NOW - 2)], "degraded", "It broke: rust"),
+    ("first round", up(), "healthy", "Training round 6"),
+    ("trained", trained(), "healthy", "Round 6 finished in 1.5 s"),
+    ("paused", trained(events.Paused(time=NOW)), "paused", "Paused"),
+    ("resumed", trained(events.Paused(), events.Resumed(time=NOW)), "healthy", "Round 6"),
+    ("stopped", trained(events.NodeStopped(time=NOW)), "down", "was stopped"),
+    (
+        "failed",
+        trained(trouble(NOW - 1), events.NodeStopped(reason="failed", time=NOW)),
+        "down",
+        "It broke: rust",
+    ),
+    ("model down", trained(service("model", "down")), "down", "model is down: because"),
+    ("net down", trained(service("net", "down")), "degraded", "The network is down: because"),
+    ("net mended", trained(service("net", "down"), service("net", "up")), "healthy", "Round 6"),
+    ("child down", trained(service("node-2", "down")), "degraded", "Node-2 is down"),
+    ("journal", trained(service("journal", "degraded")), "degraded", "journal is degraded"),
+    ("recent error", trained(trouble(NOW - 1)), "degraded", "It broke: rust"),
+    ("warning only", trained(trouble(NOW - 1, "warning")), "healthy", "Round 6"),
+    ("outlived error", up(trouble(NOW - 10), finished(6, time=NOW - 5)), "healthy", "Round 6"),
+    (
+        "silence",
+        [started(time=0), finished(6, time=NOW - 2000)],
+        "degraded",
+        "Nothing has happened for 33 min",
+    ),
+    (
+        "waiting for the clock",
+        trained(events.PhaseChanged(phase="wait", detail="the others", time=NOW - 100)),
+        "healthy",
+        "Round 6",
+    ),
+    (
+        "waiting for ever",
+        [
+            started(time=0),
+            finished(6, time=NOW - 2000),
+            events.PhaseChanged(phase="wait", detail="the others", time=NOW - 1900),
+        ],
+        "degraded",
+        "Waiting for 32 min: the others",
+    ),
+    (
+        "queue",
+        trained(submission(5, "pending", time=NOW - 900)),
+        "degraded",
+        "1 submissions have waited up to 15 min",
+    ),
+    (
+        "refused",
+        trained(submission(5, "failed", error="WrongRound", time=NOW - 9)),
+        "degraded",
+        "refused the reward of round 5: WrongRound",
+    ),
+    (
+        "no signal",
+        trained(*(events.StepSkipped(round=n, reason="no_signal", time=NOW) for n in range(10))),
+        "degraded",
+        "No training step for 10 rounds (no_signal)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "history", "level", "part"), CASES, ids=[c[0] for c in CASES])
+def test_the_verdict(name: str, history: list[events.Event], level: str, part: str) -> None:
+    told = verdict(fold.replay(history), NOW)
+    assert (told.level, part in told.reason) == (level, True), told
+    assert level in ("healthy", "starting") or told.next_step
+
+
+def test_a_killed_node_is_down() -> None:
+    told = verdict(fold.replay(trained()), NOW, alive=False)
+    assert told.level == "down"
+    assert "without a word" in told.reason
+
+
+def test_an_empty_state_is_down() -> None:
+    assert verdict(NodeState(), NOW).level == "down"
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(any_event(), max_size=15), st.floats(0, 1e12), st.booleans())
+def test_there_is_always_a_verdict(history: list[events.Event], now: float, alive: bool) -> None:
+    told = verdict(fold.replay(history), now, alive)
+    assert told.level in ("healthy", "degraded", "down", "starting", "paused")
+    assert told.reason
