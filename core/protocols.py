@@ -147,6 +147,8 @@ class Coordinator(Protocol):
     """
 
     account: str
+    swarm: str
+    """Names chain and contract, so that rounds of two swarms are never taken for one another."""
 
     def round_and_stage(self) -> tuple[int, int]: ...
 

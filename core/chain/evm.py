@@ -89,6 +89,10 @@ class Evm:
     def height(self) -> int:
         return self.header().block_number
 
+    def base_fee(self) -> int:
+        """Wei per gas that the newest block charged."""
+        return int(self.header().base_fee_per_gas or 0)
+
     def wait_growth(self, height: int, timeout_s: float) -> int:
         """Block until the chain is higher than `height`, at most `timeout_s`; the height now."""
         with self._grown:
@@ -287,7 +291,7 @@ class Evm:
                     "to": account,
                     "value": FAUCET_GIFT,
                     "gas": 100_000,
-                    "maxFeePerGas": 2 * self.header().base_fee_per_gas + 1,
+                    "maxFeePerGas": 2 * self.base_fee() + 1,
                     "maxPriorityFeePerGas": 0,
                 }
             )

@@ -1,0 +1,90 @@
+"""Take over an existing account: from a private key, or from a keystore v3 with its password.
+
+The files that were there are kept beside the new ones as NAME.1, NAME.2, ... No key and no
+password reaches an error message.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from pathlib import Path
+
+from core.chain.account import (
+    KEYSTORE,
+    MAX_FILE_BYTES,
+    PASSPHRASE,
+    SCRYPT_N,
+    Wallet,
+    check_cost,
+)
+from core.errors import WaggleError
+from core.home import atomic_write, storage_errors
+
+
+def import_key(folder: Path, text: str) -> Wallet:
+    """`text` is 64 hexadecimal digits, with or without 0x. WaggleError when it is no key."""
+    digits = text.strip().removeprefix("0x")
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", digits):
+        raise WaggleError(
+            "That is not a private key", "", "It is 64 hexadecimal digits, with or without 0x"
+        )
+    return _keep(folder, bytes.fromhex(digits))
+
+
+def import_keystore(folder: Path, source: Path, password: str) -> Wallet:
+    """A keystore v3 file of any wallet. WaggleError when file and password do not fit."""
+    import eth_keyfile
+
+    path = source.expanduser()
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise WaggleError(
+            f"Cannot read {path}", error.strerror or str(error), "Check the path and try again"
+        ) from error
+    try:
+        keystore = json.loads(data) if len(data) <= MAX_FILE_BYTES else None
+    except (ValueError, RecursionError):
+        keystore = None
+    if not isinstance(keystore, dict):
+        raise WaggleError(f"{path} is not a keystore", "", "It is a JSON file of a wallet")
+    check_cost(path, keystore)
+    try:
+        key = bytes(eth_keyfile.decode_keyfile_json(keystore, password.encode()))
+    except ValueError as error:
+        raise WaggleError(f"The password does not open {path}", "", "Try again") from error
+    except (KeyError, TypeError, AttributeError, NotImplementedError) as error:
+        raise WaggleError(f"{path} is not an Ethereum keystore of version 3") from error
+    return _keep(folder, key)
+
+
+def _keep(folder: Path, key: bytes) -> Wallet:
+    import eth_keyfile
+
+    try:
+        wallet = Wallet(key, folder)
+    except ValueError as error:  # zero, or not below the order of the curve
+        raise WaggleError("That is not a private key of Ethereum's curve") from error
+    passphrase = secrets.token_hex(32).encode()
+    keystore = eth_keyfile.create_keyfile_json(
+        key, passphrase, version=3, kdf="scrypt", iterations=SCRYPT_N
+    )
+    # The old keystore leaves first: it must never stand beside a passphrase that is not its own.
+    for name in (KEYSTORE, PASSPHRASE):
+        _set_aside(folder / name)
+    atomic_write(folder / PASSPHRASE, passphrase)
+    atomic_write(folder / KEYSTORE, json.dumps(keystore, indent=1).encode())
+    return wallet
+
+
+def _set_aside(path: Path) -> None:
+    if not path.exists():
+        return
+    number = 1
+    while (kept := path.with_name(f"{path.name}.{number}")).exists():
+        number += 1
+    with storage_errors(kept):
+        path.rename(kept)

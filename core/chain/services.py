@@ -1,0 +1,138 @@
+"""The services of a swarm hosted here: devnet, coordinator contract, round clock. One process.
+
+`python -m core.chain.services --folder F --port 0 --round-timeout 120`. Starting it again on the
+same folder continues the same chain, contract and round. Readiness: `services.json` in the
+folder, and one JSON line on standard output; a failure to start is a JSON line `{"error": ...}`.
+It ends when its standard input closes, or on SIGTERM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from core import children
+from core.chain.host import Services, read_services
+from core.errors import StorageError, WaggleError
+from core.home import atomic_write, storage_errors
+
+LOCK_PATIENCE_S = 10.0
+"""The process of a killed parent may need a moment to notice and let go of the folder."""
+
+
+class SwarmServices:
+    """The services in this process: also usable without a process of their own (tests)."""
+
+    def __init__(self, folder: Path, port: int, round_timeout_s: float) -> None:
+        """StorageError, or WaggleError when the port is taken."""
+        from core.chain.account import load_or_create
+        from core.chain.chainclient import ChainClient
+        from core.chain.clock import Clock
+        from core.chain.devnet import Devnet
+        from core.chain.evm import Evm
+        from core.chain.rpcmethods import RpcMethods
+
+        with storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folder = folder
+        self._lock = _lock(folder)
+        self.failed: Exception | None = None
+        self.ended = threading.Event()
+        self.evm = Evm(folder)
+        self.client = ChainClient(self.evm, load_or_create(folder / "owner"))
+        self.clock = Clock(self.evm, self.client, round_timeout_s, self._on_error)
+        methods = RpcMethods(self.evm, {"waggle_clock": lambda params: self.clock.shown()})
+        self.devnet = _listening(Devnet, methods, port, read_services(folder))
+
+    def start(self) -> Services:
+        """Serve, then announce in `services.json`."""
+        self.devnet.start()
+        self.clock.start()
+        found = Services(self.devnet.url, self.client.contract, self.evm.chain_id, os.getpid())
+        text = json.dumps(asdict(found)).encode()
+        atomic_write(self._folder / "services.json", text)
+        return found
+
+    def close(self) -> None:
+        self.clock.close()
+        self.devnet.close()
+        self.evm.close()
+        os.close(self._lock)
+
+    def _on_error(self, error: Exception) -> None:
+        self.failed = error
+        self.ended.set()
+
+
+def _listening(make: Any, methods: Any, port: int, before: Services | None) -> Any:
+    """The devnet on `port`; for port 0 on the one used before, where it is still free."""
+    if port == 0 and before is not None:
+        last = before.rpc_url.rpartition(":")[2]
+        if last.isdigit() and 0 < int(last) < 65_536:
+            try:
+                return make(methods, int(last))
+            except WaggleError:
+                pass  # taken by now: any other will do, services.json tells which
+    return make(methods, port)
+
+
+def _lock(folder: Path) -> int:
+    path = folder / "lock"
+    with storage_errors(path):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + LOCK_PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                os.close(handle)
+                raise StorageError(
+                    f"Another process serves the swarm in {folder}",
+                    "one services process per folder",
+                    "End the other one first",
+                ) from error
+            time.sleep(0.05)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m core.chain.services")
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--round-timeout", type=float, default=120.0)
+    arguments = parser.parse_args(argv)
+    out = os.fdopen(children.claim_stdout(), "w", buffering=1)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    try:
+        services = SwarmServices(arguments.folder, arguments.port, arguments.round_timeout)
+        found = services.start()
+    except WaggleError as error:
+        print(json.dumps({"error": str(error)}), file=out)
+        return 1
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: services.ended.set())
+    # Every block is on disk when it is accepted: ending abruptly loses nothing.
+    children.exit_with_parent()
+    print(json.dumps({"ready": asdict(found)}), file=out)
+    services.ended.wait()
+    services.close()
+    if services.failed is not None:
+        logging.error("the clock stopped", exc_info=services.failed)
+        print(json.dumps({"error": f"the round clock stopped: {services.failed}"}), file=out)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
