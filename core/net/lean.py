@@ -33,6 +33,8 @@ class _TorchModule(types.ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        if f"{self.__name__}.{name}" in _TORCH:
+            return sys.modules[f"{self.__name__}.{name}"]
         return _Placeholder(name, (), {})
 
 

@@ -1,0 +1,316 @@
+"""The node's end of the net sidecar: starts it, asks it, notices its death, starts it again.
+
+`NetLink.call` and `submit` may be used from any thread; each request has a deadline. The thread
+`link` reads answers and watches over the child: a sidecar that dies, or shows no sign of life,
+is replaced with a growing pause. What I published last is handed to the new one, so nobody else
+has to know. Imports neither hivemind nor asyncio.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import select
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core import children, frames
+from core.errors import StorageError, TransientError
+
+SILENCE_S = 30.0
+SEND_TIMEOUT_S = 5.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.3, 30.0
+STEADY_S = 60.0
+MAX_LOG_BYTES = 5 * 2**20
+
+
+@dataclass(frozen=True)
+class NetStatus:
+    """How the network part is. status: `starting`, `up`, `degraded`, `down`.
+
+    maddrs: where this node can be reached, peer id included. peers: nodes it knows. bootnodes:
+    each with what became of the last attempt to reach it. restarts: of the sidecar, since start.
+    """
+
+    status: str = "starting"
+    detail: str = ""
+    maddrs: tuple[str, ...] = ()
+    peers: int = 0
+    bootnodes: tuple[tuple[str, str], ...] = ()
+    restarts: int = 0
+
+
+@dataclass(frozen=True)
+class LinkOptions:
+    """What a sidecar is started with. log: file for all that it prints."""
+
+    identity: Path
+    swarm: str
+    log: Path
+    listen: str = "/ip4/127.0.0.1/tcp/0"
+    announce: tuple[str, ...] = ()
+    bootnodes: tuple[str, ...] = ()
+
+
+class NetLink:
+    """One sidecar, kept alive. `on_status` is called from the thread `link` when something changes.
+
+    contacts: asked at every start for multiaddrs of peers met before.
+    """
+
+    def __init__(
+        self,
+        options: LinkOptions,
+        on_status: Callable[[NetStatus], None] = lambda status: None,
+        contacts: Callable[[], Sequence[str]] = lambda: (),
+    ) -> None:
+        self._options = options
+        self._on_status, self._contacts = on_status, contacts
+        self._child: subprocess.Popen[bytes] | None = None
+        self._bootnodes = list(options.bootnodes)
+        self._waiting: dict[int, Future[Any]] = {}
+        self._numbers = itertools.count(1)
+        self._published: deque[dict[str, Any]] = deque(maxlen=2)
+        self._lock = threading.Lock()
+        self._send_lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._status = NetStatus()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="link", daemon=True)
+
+    # --- for the node -------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Return at once; the sidecar comes up in the background."""
+        self._thread.start()
+
+    @property
+    def status(self) -> NetStatus:
+        with self._lock:
+            return self._status
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the sidecar that runs now."""
+        child = self._child
+        return child.pid if child is not None else None
+
+    def wait_up(self, timeout_s: float, stop: threading.Event | None = None) -> NetStatus:
+        """The status once it is `up`; TransientError when it is not in time or `stop` is set."""
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            while self._status.status != "up" or not self._status.maddrs:
+                left = deadline - time.monotonic()
+                if left <= 0 or (stop is not None and stop.is_set()):
+                    raise TransientError(
+                        "The network part is not up yet",
+                        self._status.detail,
+                        "It goes on trying by itself; see logs/net.log",
+                    )
+                self._changed.wait(min(left, 0.2))
+            return self._status
+
+    def visible_maddrs(
+        self, timeout_s: float = 20.0, stop: threading.Event | None = None
+    ) -> list[str]:
+        """Multiaddrs, peer id included, through which other nodes can join."""
+        return list(self.wait_up(timeout_s, stop).maddrs)
+
+    def connect(self, maddrs: Sequence[str]) -> None:
+        """More bootnodes, tried in the background and at every later start."""
+        with self._lock:
+            fresh = [m for m in maddrs if m not in self._bootnodes]
+            self._bootnodes.extend(fresh)
+        if fresh and self.status.status == "up":
+            self.submit("connect", maddrs=fresh)
+
+    def publish(self, record: bytes, payload: bytes, timeout_s: float) -> None:
+        """Serve a payload and tell the DHT. While the sidecar starts it is kept until then.
+
+        TransientError when the sidecar is down or does not answer.
+        """
+        request = {"record": record, "payload": payload}
+        with self._lock:
+            self._published.append(request)
+            starting = self._status.status == "starting" and self._status.restarts == 0
+        if not starting:
+            self.call("publish", timeout_s, **request)
+
+    def call(self, op: str, timeout_s: float, **fields: Any) -> Any:
+        """The answer to one request; TransientError when there is none or it is an error."""
+        future = self.submit(op, **fields)
+        try:
+            return future.result(timeout_s)
+        except FutureTimeoutError as error:
+            raise TransientError(
+                f"The network part did not answer within {timeout_s:g} s"
+            ) from error
+
+    def submit(self, op: str, **fields: Any) -> Future[Any]:
+        """A future of the answer; it fails with TransientError, also when the sidecar dies."""
+        number = next(self._numbers)
+        future: Future[Any] = Future()
+        with self._lock:
+            child = self._child
+            if child is not None:
+                self._waiting[number] = future
+        if child is None:
+            detail = self.status.detail or "it is starting"
+            future.set_exception(TransientError("The network part is not running", detail))
+        else:
+            self._send(child, {"id": number, "op": op, **fields})
+        return future
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        """End the sidecar and the thread."""
+        self._closing.set()
+        child = self._child
+        if child is not None:
+            children.stop(child)
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    # --- the thread `link` --------------------------------------------------------------------
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE_S
+        while not self._closing.is_set():
+            began = time.monotonic()
+            try:
+                why = self._live()
+            except StorageError as error:
+                why = str(error)
+            self._fail_waiting(why)
+            if self._closing.is_set():
+                return
+            if time.monotonic() - began > STEADY_S:
+                pause = FIRST_PAUSE_S
+            self._set(
+                NetStatus("down", f"{why}; starting it again", restarts=self._status.restarts + 1)
+            )
+            self._closing.wait(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_S)
+
+    def _live(self) -> str:
+        """One sidecar from start to end; why it ended."""
+        _rotate(self._options.log)
+        child = children.spawn("core.net.sidecar", log=self._options.log)
+        try:
+            with self._lock:
+                self._child = child
+                bootnodes = list(self._bootnodes)
+            options = self._options
+            self._send(
+                child,
+                {
+                    "identity": str(options.identity),
+                    "swarm": options.swarm,
+                    "listen": options.listen,
+                    "announce": list(options.announce),
+                    "bootnodes": bootnodes,
+                    "contacts": list(self._contacts()),
+                },
+            )
+            source = _Source(child)
+            while True:
+                self._receive(frames.read(source))  # type: ignore[arg-type]
+        except TimeoutError:
+            return f"the network part gave no sign of life for {SILENCE_S:g} s"
+        except (EOFError, ValueError, OSError) as error:
+            return f"the network part ended ({error})"
+        finally:
+            with self._lock:
+                self._child = None
+            children.stop(child, grace_s=1.0)
+            if child.stdout is not None:
+                child.stdout.close()
+
+    def _receive(self, message: dict[str, Any]) -> None:
+        if "id" in message:
+            with self._lock:
+                future = self._waiting.pop(message["id"], None)
+            if future is not None and "error" in message:
+                future.set_exception(TransientError("The network part could not", message["error"]))
+            elif future is not None:
+                future.set_result(message["ok"])
+            return
+        was = self.status
+        self._set(
+            NetStatus(
+                status=message["status"],
+                detail=message["detail"],
+                maddrs=tuple(message["maddrs"]),
+                peers=message["peers"],
+                bootnodes=tuple(message["bootnodes"].items()),
+                restarts=was.restarts,
+            )
+        )
+        if message["status"] == "up" and was.status != "up":
+            with self._lock:
+                again = list(self._published)
+            for request in again:
+                self.submit("publish", **request)
+
+    def _set(self, status: NetStatus) -> None:
+        with self._changed:
+            changed, self._status = status != self._status, status
+            self._changed.notify_all()
+        if changed:
+            self._on_status(status)
+
+    def _fail_waiting(self, why: str) -> None:
+        with self._lock:
+            waiting, self._waiting = list(self._waiting.values()), {}
+        for future in waiting:
+            future.set_exception(TransientError("The network part went away", why))
+
+    def _send(self, child: subprocess.Popen[bytes], message: dict[str, Any]) -> None:
+        """Write one frame within SEND_TIMEOUT_S. A sidecar that reads nothing is ended."""
+        assert child.stdin is not None
+        data = memoryview(frames.encode(message))
+        deadline = time.monotonic() + SEND_TIMEOUT_S
+        with self._send_lock:
+            try:
+                handle = child.stdin.fileno()
+                os.set_blocking(handle, False)
+                while data:
+                    left = deadline - time.monotonic()
+                    if left <= 0 or not select.select([], [handle], [], left)[1]:
+                        child.kill()  # half a frame is out: nothing after it could be read
+                        return
+                    try:
+                        data = data[os.write(handle, data) :]
+                    except BlockingIOError:
+                        continue
+            except (OSError, ValueError):
+                return  # it is dead: the thread `link` sees that and fails the request
+
+
+class _Source:
+    """The child's stdout for `frames.read`; TimeoutError after SILENCE_S without a byte."""
+
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
+        assert child.stdout is not None
+        self._handle = child.stdout.fileno()
+
+    def read(self, size: int) -> bytes:
+        if not select.select([self._handle], [], [], SILENCE_S)[0]:
+            raise TimeoutError
+        return os.read(self._handle, size)
+
+
+def _rotate(log: Path) -> None:
+    """Keep one old log beside the current one."""
+    try:
+        if log.stat().st_size > MAX_LOG_BYTES:
+            log.replace(log.with_name(log.name + ".1"))
+    except FileNotFoundError:
+        return
