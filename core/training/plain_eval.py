@@ -141,7 +141,7 @@ def check_formula(text: object, symbols: Mapping[str, Any] | None = None) -> str
 
 def _check(node: ast.expr, symbols: frozenset[str], powers: int) -> None:
     if isinstance(node, ast.Constant):
-        if type(node.value) not in (int, float) or abs(node.value) > 1e30:
+        if not _is_real(node.value, 1e30):
             raise ValueError("not a number of a formula")
     elif isinstance(node, ast.Name):
         if not (node.id in symbols or node.id == "pi" or _is_letter(node.id)):
@@ -171,12 +171,15 @@ def _check(node: ast.expr, symbols: frozenset[str], powers: int) -> None:
 
 def _check_exponent(node: ast.expr) -> None:
     constants = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant)]
-    if len(constants) > 2 or any(
-        type(value) not in (int, float) or abs(value) > MAX_EXPONENT for value in constants
-    ):
+    if len(constants) > 2 or not all(_is_real(value, MAX_EXPONENT) for value in constants):
         raise ValueError("too large an exponent")
     if any(isinstance(n, ast.Pow) for n in ast.walk(node)):
         raise ValueError("a power as exponent")
+
+
+def _is_real(value: object, limit: float) -> bool:
+    """A number within the limit; True and False are no numbers of a formula."""
+    return isinstance(value, (int, float)) and type(value) is not bool and abs(value) <= limit
 
 
 def _is_letter(name: str) -> bool:
