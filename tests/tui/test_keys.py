@@ -1,0 +1,70 @@
+"""One table: bindings, palette, key bar and help say the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from tui import keys
+from tui.draw import Pen
+from tui.glyphs import UNICODE
+from tui.palette import Palette
+from tui.screens.dashboard import Dashboard
+from tui.screens.failure import FailureScreen
+from tui.screens.help import help_text
+from tui.screens.onboarding.screen import OnboardingScreen
+from tui.screens.quit import QuitScreen
+from tui.screens.reader import Reader
+from tui.widgets.key_bar import spans
+
+SCREENS = {
+    "dashboard": Dashboard,
+    "reader": Reader,
+    "onboarding": OnboardingScreen,
+    "question": QuitScreen,
+    "failure": FailureScreen,
+}
+
+
+def test_every_scope_has_a_screen_and_a_heading() -> None:
+    assert set(SCREENS) == set(keys.SCOPES) == {command.scope for command in keys.COMMANDS}
+
+
+@pytest.mark.parametrize("scope", SCREENS)
+def test_bindings_are_the_table(scope: str) -> None:
+    bound = {(binding.key, binding.action) for binding in SCREENS[scope].BINDINGS}
+    table = {(key, c.action) for c in keys.commands(scope) for key in c.keys}
+    assert bound == table
+
+
+@pytest.mark.parametrize("scope", SCREENS)
+def test_no_key_does_two_things(scope: str) -> None:
+    used = [key for command in keys.commands(scope) for key in command.keys]
+    assert len(used) == len(set(used))
+
+
+@pytest.mark.parametrize("scope", SCREENS)
+def test_every_action_exists(scope: str) -> None:
+    from textual.app import App
+
+    from tui.app import WaggleApp
+
+    for command in keys.commands(scope):
+        name = command.action.partition("(")[0]
+        owner: type = SCREENS[scope]
+        if name.startswith("app."):
+            owner, name = WaggleApp, name.removeprefix("app.")
+        assert hasattr(owner, f"action_{name}") or hasattr(App, f"action_{name}"), command
+
+
+def test_help_names_every_command() -> None:
+    shown = help_text("table", 200, Pen(UNICODE, Palette())).plain
+    for command in keys.COMMANDS:
+        assert command.title in shown
+        assert command.description in shown
+        assert command.shown in shown
+
+
+@pytest.mark.parametrize("scope", SCREENS)
+def test_the_key_bar_fits_80_columns(scope: str) -> None:
+    wanted = [command for command in keys.commands(scope) if command.footer]
+    assert [command for _, _, command in spans(scope, 80)] == wanted

@@ -1,0 +1,423 @@
+"""The console: draws a node, hands it commands, and keeps out of its way.
+
+The core never calls the console. On a tick the app drains its subscription, folds what is new into
+`NodeState`, and lets the current screen repaint what changed. What is slow (importing the core,
+taking the home, reading the journal) happens in daemon threads after the first frame.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from textual.app import App
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.screen import Screen
+
+from core import events
+from core.config import Effective
+from core.errors import WaggleError
+from core.home import Home
+from core.incidents import as_bug
+from core.state import NodeState
+from tui import keys, terminal, themes
+from tui.draw import Pen
+from tui.glyphs import glyphs
+from tui.log_buffer import LogBuffer
+from tui.palette import palette
+from tui.text import clean
+from tui.views import Headline
+
+logger = logging.getLogger(__name__)
+
+MAX_EVENTS_PER_TICK = 5_000
+STOP_TIMEOUT_S = 30.0
+
+
+class NodeLike(Protocol):
+    """What the console needs of a node (`core.node.Node`); every method returns at once."""
+
+    bus: events.EventBus
+
+    def start(self) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def stop(self, now: bool = False) -> None: ...
+    def join(self, timeout_s: float) -> bool: ...
+    def close(self) -> None: ...
+
+
+NodeFactory = Callable[[Effective, Home], NodeLike]
+Loader = Callable[[], Effective]
+
+
+def make_node(effective: Effective, home: Home) -> NodeLike:
+    """The real node. Imported here: `core.node` pulls in everything."""
+    from core.node import Node
+
+    return Node(effective, home)
+
+
+def read_history(home: Home) -> NodeState:
+    """The state that the journal of earlier runs gives; empty for a new home."""
+    from core.fold import replay
+    from core.journal import Journal
+
+    return replay(Journal(home.db).events())
+
+
+class Commands(Provider):
+    """The command palette, from the same table as keys and help."""
+
+    async def discover(self) -> Hits:
+        for command in self._commands():
+            yield DiscoveryHit(
+                f"{command.title}  ({command.shown})",
+                self._runner(command),
+                text=command.title,
+                help=command.description,
+            )
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for command in self._commands():
+            score = matcher.match(f"{command.title} {command.description}")
+            if score > 0:
+                yield Hit(
+                    score,
+                    matcher.highlight(f"{command.title}  ({command.shown})"),
+                    self._runner(command),
+                    text=command.title,
+                    help=command.description,
+                )
+
+    def _commands(self) -> list[keys.Command]:
+        from tui.screens.dashboard import Dashboard
+
+        if not isinstance(self.screen, Dashboard):
+            return []
+        return [command for command in keys.commands("dashboard") if command.palette]
+
+    def _runner(self, command: keys.Command) -> Callable[[], Any]:
+        return lambda: self.screen.run_action(command.action)
+
+
+class WaggleApp(App[str]):
+    """The return value says why it ended: `stopped`, `left` (nothing ran) or `lost` (terminal)."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "Waggle"
+    COMMANDS = {Commands}
+    BINDINGS = []
+    COMMAND_PALETTE_DISPLAY = "^p"
+    NOTIFICATION_TIMEOUT = 4
+
+    def __init__(
+        self,
+        home: Home,
+        effective: Effective | None,
+        *,
+        onboarding: bool = False,
+        load: Loader | None = None,
+        node_factory: NodeFactory = make_node,
+        clock: Callable[[], float] = time.time,
+        tty: terminal.Tty | None = None,
+        ticking: bool = True,
+    ) -> None:
+        super().__init__(driver_class=terminal.TerminalDriver if tty is not None else None)
+        self.home = home
+        self.effective = effective
+        self.clock = clock
+        self.node: NodeLike | None = None
+        self.state = NodeState()
+        self.log_buffer = LogBuffer()
+        self.headline = Headline("starting", "Opening")
+        self.stopping = False
+        self.account = ""
+        self.kb_s: float | None = None
+        self.starting = "Starting the node"
+        self._onboarding = onboarding
+        self._load = load
+        self._node_factory = node_factory
+        self._tty = tty
+        self.ticking = ticking
+        self._subscription: events.Subscription | None = None
+        self._failure: WaggleError | None = None
+        self._stopped = threading.Event()
+        self._hangup = False
+        self._bytes: tuple[float, int] = (time.monotonic(), 0)
+        self._title = ""
+        console = effective.config.console if effective is not None else None
+        self.ascii = bool(console and console.ascii)
+        self.pen = Pen(glyphs(self.ascii), palette({}))
+        for theme in themes.THEMES:
+            self.register_theme(theme)
+        wanted = console.theme if console else themes.DEFAULT_THEME
+        self._unknown_theme = "" if wanted in self.available_themes else wanted
+        self.theme = themes.DEFAULT_THEME if self._unknown_theme else wanted
+
+    # --- life ---------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        self.set_class(self.ascii, "-ascii")
+        self._renew_pen()
+        self.theme_changed_signal.subscribe(self, lambda theme: self._renew_pen())
+        terminal.write(self._driver, terminal.SAVE_TITLE)
+        if isinstance(self._driver, terminal.TerminalDriver):
+            self._driver.on_lost = self.terminal_lost
+            signal.signal(signal.SIGHUP, lambda *_: self._from_signal(self.terminal_lost))
+            signal.signal(signal.SIGTERM, lambda *_: self._from_signal(self.action_stop_now))
+        if self._onboarding:
+            from tui.screens.onboarding.screen import OnboardingScreen
+
+            self.push_screen(OnboardingScreen(self.home, self.pen.glyphs))
+        else:
+            self._open_dashboard()
+        if self.ticking:
+            hz = self.effective.config.console.refresh_hz if self.effective else 2.0
+            self.set_interval(1 / hz, self.tick)
+        if self._unknown_theme:
+            self.notify(f"There is no theme {clean(self._unknown_theme, 60)}.", markup=False)
+
+    def _from_signal(self, callback: Callable[[], object]) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(callback)
+
+    def _open_dashboard(self) -> None:
+        from tui.screens.dashboard import Dashboard
+
+        self.tick()
+        self.push_screen(Dashboard(self.log_buffer))
+        # After the frame: the thread's imports would compete with the first paint.
+        self.call_after_refresh(self._start_node)
+
+    async def on_onboarding_screen_finished(self) -> None:
+        """Everything is saved: read it back the way every later start will."""
+        from core.config import load
+
+        try:
+            self.effective = self._load() if self._load else load(home=self.home)
+        except WaggleError as error:
+            self._fail(error)
+            return
+        self.pop_screen()
+        self._open_dashboard()
+
+    def _start_node(self) -> None:
+        threading.Thread(target=self._build_node, name="node-start", daemon=True).start()
+
+    def _build_node(self) -> None:
+        """In a thread of its own: history first, then a subscription, then the node."""
+        assert self.effective is not None
+        try:
+            self.state = read_history(self.home)
+            node = self._node_factory(self.effective, self.home)
+            self._subscription = node.bus.subscribe()
+            self.node = node
+            node.start()
+            self.starting = ""
+        except WaggleError as error:
+            self._failure = error
+        except Exception as error:
+            logger.exception("the node did not start")
+            self._failure = as_bug(error)
+
+    # --- the tick -----------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Take what is new, fold it, repaint what changed, and see whether the node has ended."""
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            self.node = None
+            self._fail(failure)
+            return
+        self._fold()
+        self._measure()
+        if self._stopped.is_set():
+            self.exit("stopped")
+            return
+        from tui import derive
+
+        self.headline = derive.headline(self.state, self.clock(), self.starting)
+        self._show_title()
+        show = getattr(self.screen, "show_state", None) if self._screen_stack else None
+        if show is not None:
+            show()
+
+    def _fold(self) -> None:
+        if self._subscription is None:
+            return
+        from core.fold import fold
+
+        state = self.state
+        for event in self._subscription.drain(MAX_EVENTS_PER_TICK):
+            state = fold(state, event)
+            if isinstance(event, events.LogLine):
+                self.log_buffer.add(event)
+        self.state = state
+        chain = state.services.get("chain")
+        if chain is not None and chain.detail.startswith("0x"):
+            self.account = chain.detail
+
+    def _measure(self) -> None:
+        """The console's own bytes to the terminal, over five seconds at least."""
+        if self._tty is None:
+            return
+        now, (since, before) = time.monotonic(), self._bytes
+        if now - since >= 5:
+            self.kb_s = round((self._tty.written - before) / 1000 / (now - since), 1)
+            self._bytes = (now, self._tty.written)
+
+    def _show_title(self) -> None:
+        round_ = f" round {self.state.round}" if self.state.round is not None else ""
+        title = clean(f"waggle: {self.headline.level}{round_ if self.state.running else ''}", 80)
+        if title != self._title:
+            self._title = title
+            terminal.write(self._driver, terminal.title_sequence(title))
+
+    @property
+    def enabled_rooms(self) -> tuple[bool, bool]:
+        """Whether net and chain are configured at all."""
+        if self.effective is None:
+            return True, True
+        return self.effective.config.net.enabled, self.effective.config.chain.enabled
+
+    # --- commands -----------------------------------------------------------------------------
+
+    def toggle_pause(self) -> None:
+        if self.node is None or self.starting:
+            self.notify("The node is still starting.", markup=False)
+        elif self.state.paused:
+            self.node.resume()
+            self.notify("Going on.", markup=False)
+        else:
+            self.node.pause()
+            self.notify("Pausing at the end of this round.", markup=False)
+
+    def action_help(self) -> None:
+        from tui.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen())
+
+    def action_logs(self) -> None:
+        from tui.screens.logs import LogsScreen
+
+        self.push_screen(LogsScreen(self.log_buffer, str(self.home.log)))
+
+    def action_rollouts(self) -> None:
+        from tui.screens.rollouts import RolloutsScreen
+
+        self.push_screen(RolloutsScreen())
+
+    def action_back(self) -> None:
+        if len(self.screen_stack) > 2:
+            self.pop_screen()
+            self.tick()
+
+    def action_ask_quit(self) -> None:
+        """`q`: say what it costs, then do what was answered."""
+        from tui import derive
+        from tui.screens.quit import QuitScreen
+
+        if self.node is None:
+            self.exit("left")
+            return
+        if not isinstance(self.screen, QuitScreen):
+            cost = derive.stopping_cost(self.state, self.clock())
+            self.push_screen(QuitScreen(cost), self._answered)
+
+    def _answered(self, answer: str | None) -> None:
+        if answer in ("wait", "now"):
+            self._stop(now=answer == "now")
+
+    def action_interrupt(self) -> None:
+        """Ctrl+C: the first asks, the second stops at once."""
+        from tui.screens.quit import QuitScreen
+
+        if self.stopping or isinstance(self.screen, QuitScreen):
+            self.action_stop_now()
+        else:
+            self.action_ask_quit()
+
+    def action_stop_now(self) -> None:
+        if self.node is None:
+            self.exit("left")
+        else:
+            self._stop(now=True)
+
+    def action_leave(self) -> None:
+        self.exit("left")
+
+    def action_quit(self) -> Any:
+        """Textual's own quit key asks as well."""
+        self.action_ask_quit()
+
+    def _stop(self, now: bool) -> None:
+        node = self.node
+        if node is None:
+            return
+        node.stop(now=now)
+        if now:
+            self.notify("Stopping now.", markup=False)
+        first, self.stopping = not self.stopping, True
+        if first:
+            threading.Thread(target=self._await_end, args=(node,), name="node-end").start()
+
+    def _await_end(self, node: NodeLike) -> None:
+        while not node.join(1.0):
+            pass
+        node.close()
+        self._stopped.set()
+
+    def terminal_lost(self) -> None:
+        """Hang-up or closed input: leave the screen; `tui.session` decides what goes on."""
+        if not self._hangup:
+            self._hangup = True
+            self.exit("lost")
+
+    def _fail(self, error: WaggleError) -> None:
+        from tui.screens.failure import FailureScreen
+
+        self.starting = ""
+        self.headline = Headline("down", error.what, error.next_step)
+        self.push_screen(FailureScreen(error))
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """OSC 52, wrapped for tmux and screen; Textual's own is swallowed there."""
+        self._clipboard = text
+        terminal.write(self._driver, terminal.clipboard_sequence(text))
+
+    # --- looks --------------------------------------------------------------------------------
+
+    def _renew_pen(self) -> None:
+        from tui.widgets.lines import Lines
+        from tui.widgets.log_view import LogView
+
+        self.pen = Pen(glyphs(self.ascii), palette(self.theme_variables))
+        for screen in self.screen_stack:
+            for block in screen.query(Lines):
+                block.redraw()
+            for view in screen.query(LogView):
+                view.redraw()
+
+    def get_default_screen(self) -> Screen[None]:
+        return Screen(id="blank")
+
+
+def run_console(
+    home: Home,
+    effective: Effective | None,
+    onboarding: bool,
+    load: Loader | None = None,
+) -> int:
+    """Run the console until the person leaves. 0 when the node ended well.
+
+    load: how to read the configuration once onboarding has saved it; default: from the home.
+    """
+    from tui.session import run_session
+
+    return run_session(home, effective, onboarding, load)

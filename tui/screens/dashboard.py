@@ -1,0 +1,177 @@
+"""The dashboard: healthy? learning? does it count? All at a glance, at 80x24 and at 200x60.
+
+Narrow or low terminals show one pane at a time behind tabs, large ones show all. The screen reads
+`app.state` when told to (`show_state`) and repaints only what changed.
+"""
+
+from __future__ import annotations
+
+import time
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.screen import Screen
+from textual.widgets import Static, Tab, Tabs
+
+from core.state import NodeState
+from tui import derive, draw, keys
+from tui.log_buffer import LogBuffer
+from tui.text import clean
+from tui.widgets.chart import Chart
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.lines import Lines
+from tui.widgets.log_view import LogView
+
+PANES = {"charts": "Charts", "peers": "Peers", "rewards": "Rewards", "log": "Log"}
+WIDE = (120, 32)
+"""Columns and rows from which all panes are shown at once."""
+CHART_INTERVAL_S = 1.0
+
+
+class Pane(VerticalScroll, can_focus=True):
+    """A list that scrolls by arrows and by j and k."""
+
+    BINDINGS = [
+        Binding("j", "scroll_down", "Down", show=False),
+        Binding("k", "scroll_up", "Up", show=False),
+    ]
+
+
+class Dashboard(Screen[None]):
+    """Draws the state of the app's node; commands go to the app."""
+
+    BINDINGS = keys.bindings("dashboard")
+    AUTO_FOCUS = None
+
+    def __init__(self, log: LogBuffer) -> None:
+        super().__init__()
+        self._log = log
+        self._pane = "charts"
+        self._charts_drawn = 0.0
+        self._chart_key: object = None
+
+    def compose(self) -> ComposeResult:
+        yield Lines(draw.headline, id="headline")
+        yield Lines(draw.round_line, id="round")
+        yield Tabs(
+            *(Tab(f"{n} {title}", id=name) for n, (name, title) in enumerate(PANES.items(), 1)),
+            id="tabs",
+        )
+        with Container(id="panes"):
+            with Horizontal(id="charts", classes="pane"):
+                with Vertical(id="loss", classes="box"):
+                    yield Chart("loss-chart")
+                with Vertical(id="reward", classes="box"):
+                    yield Chart("reward-chart")
+            with Pane(id="peers", classes="pane box"):
+                yield Lines(draw.peers, id="peers-list")
+            with Pane(id="rewards", classes="pane box"):
+                yield Lines(draw.ledger, id="ledger")
+            with Vertical(id="log", classes="pane box"):
+                yield LogView(self._log, id="log-tail")
+                yield Static(id="log-behind", markup=False)
+        yield Lines(draw.status, id="status")
+        yield KeyBar("dashboard")
+
+    def on_mount(self) -> None:
+        for name in ("peers", "rewards", "log"):
+            self.query_one(f"#{name}").border_title = PANES[name]
+        self.query_one("#tabs", Tabs).can_focus = False
+        self._layout()
+
+    # --- layout -------------------------------------------------------------------------------
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._layout()
+        self._chart_key = None
+        self.call_after_refresh(self.show_state)
+
+    def on_screen_resume(self) -> None:
+        self.show_state()
+
+    def _layout(self) -> None:
+        wide = self.app.size.width >= WIDE[0] and self.app.size.height >= WIDE[1]
+        self.set_class(wide, "-wide")
+        for name in PANES:
+            self.query_one(f"#{name}").set_class(name == self._pane, "-active")
+
+    def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
+        if event.tab.id in PANES and event.tab.id != self._pane:
+            self._pane = event.tab.id
+            self._layout()
+            self.call_after_refresh(self.show_state)
+
+    def action_show_pane(self, name: str) -> None:
+        self.query_one("#tabs", Tabs).active = name
+        self._pane = name
+        self._layout()
+        target = {"log": "#log-tail", "peers": "#peers", "rewards": "#rewards"}.get(name)
+        self.set_focus(self.query_one(target) if target else None)
+        self.call_after_refresh(self.show_state)
+
+    # --- drawing ------------------------------------------------------------------------------
+
+    def show_state(self) -> None:
+        """Repaint what changed since the last call. Called on the tick; safe at any time."""
+        if not self.is_mounted or not self.is_current:
+            return
+        app = self.app
+        state: NodeState = app.state  # type: ignore[attr-defined]
+        now: float = app.clock()  # type: ignore[attr-defined]
+        net_on, chain_on = app.enabled_rooms  # type: ignore[attr-defined]
+        self.query_one("#headline", Lines).show(app.headline)  # type: ignore[attr-defined]
+        stopping = app.stopping  # type: ignore[attr-defined]
+        self.query_one("#round", Lines).show(derive.round_view(state, now, stopping))
+        account, kb_s = app.account, app.kb_s  # type: ignore[attr-defined]
+        self.query_one("#status", Lines).show(derive.status_view(state, account, kb_s))
+        if self._visible("peers"):
+            view = derive.peers_view(state, now, net_on)
+            self.query_one("#peers-list", Lines).show(view)
+        if self._visible("rewards"):
+            self.query_one("#ledger", Lines).show(derive.ledger_view(state, chain_on))
+        if self._visible("log"):
+            self._show_log()
+        if self._visible("charts"):
+            self._show_charts(state)
+
+    def _visible(self, name: str) -> bool:
+        return self.has_class("-wide") or self._pane == name
+
+    def _show_log(self) -> None:
+        tail = self.query_one("#log-tail", LogView)
+        tail.pull()
+        behind = self.query_one("#log-behind", Static)
+        behind.display = tail.behind > 0
+        if tail.behind:
+            behind.update(f"+{tail.behind} lines, End follows")
+
+    def _show_charts(self, state: NodeState) -> None:
+        app = self.app
+        loss, reward = self.query_one("#loss-chart", Chart), self.query_one("#reward-chart", Chart)
+        series = [state.series_of(name) for name in ("loss", "reward/own", "reward/swarm")]
+        key = (*map(id, series), loss.columns, reward.columns)
+        if key == self._chart_key or loss.size.height == 0:
+            return
+        moment = time.monotonic()
+        pace = CHART_INTERVAL_S if app.ticking else 0.0  # type: ignore[attr-defined]
+        if loss.view is not None and moment - self._charts_drawn < pace:
+            return
+        self._chart_key, self._kept = key, series  # kept: an id is only good while its object is
+        self._charts_drawn = moment
+        loss.show(derive.loss_chart(state, loss.columns))
+        reward.show(derive.reward_chart(state, reward.columns))
+
+    # --- actions ------------------------------------------------------------------------------
+
+    def action_toggle_pause(self) -> None:
+        self.app.toggle_pause()  # type: ignore[attr-defined]
+
+    def action_copy_peer_id(self) -> None:
+        state: NodeState = self.app.state  # type: ignore[attr-defined]
+        if state.node is None:
+            self.notify("The node has no peer id yet.", markup=False)
+            return
+        self.app.copy_to_clipboard(state.node.peer_id)
+        self.notify(f"Copied {clean(state.node.peer_id, 80)}", title="Peer id", markup=False)

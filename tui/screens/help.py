@@ -1,0 +1,65 @@
+"""The help page, made from the table of keys, so that it cannot drift from what the keys do."""
+
+from __future__ import annotations
+
+import textwrap
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+
+from tui import keys
+from tui.draw import Pen, line
+from tui.screens.reader import Reader
+from tui.widgets.lines import Lines
+
+WORDS = (
+    ("round", "one turn of the swarm: sample, share, train, record; the coordinator counts them"),
+    ("rollout", "one answer of a model to a task, with its tokens"),
+    ("group", "all answers to one task; the model learns from the differences inside a group"),
+    ("reward", "what an answer is worth, 0 to 1, decided by the task's own checker"),
+    ("trained", "rounds this node has finished"),
+    ("submitted", "rewards handed to the outbox, which keeps them until they are on the chain"),
+    ("confirmed", "rewards whose transaction the coordinator has accepted"),
+    ("participation", "rounds in which the coordinator counted this node"),
+    ("wins", "rounds in which the swarm voted this node a winner"),
+)
+
+
+def help_text(view: object, width: int, pen: Pen) -> Text:
+    text = line()
+    for scope, heading in keys.SCOPES.items():
+        text.append(f"{heading}\n", f"bold {pen.palette.accent}")
+        for command in keys.commands(scope):
+            _entry(text, (command.shown, 8), (command.title, 22), command.description, width, pen)
+        text.append("\n")
+    text.append("Words\n", f"bold {pen.palette.accent}")
+    for word, meaning in WORDS:
+        _entry(text, (word, 15), ("", 0), meaning, width, pen)
+    return text
+
+
+def _entry(
+    text: Text, key: tuple[str, int], title: tuple[str, int], meaning: str, width: int, pen: Pen
+) -> None:
+    """A key, a title and what it means, wrapped under itself."""
+    indent = 2 + key[1] + title[1]
+    rows = textwrap.wrap(meaning, max(16, width - indent))
+    for number, row in enumerate(rows):
+        if number:
+            text.append(" " * indent)
+        else:
+            text.append("  " + pen.column(*key), "bold")
+            text.append(pen.column(*title))
+        text.append(row + "\n", pen.palette.label)
+
+
+class HelpScreen(Reader):
+    TITLE_TEXT = "Help"
+
+    def body(self) -> ComposeResult:
+        with VerticalScroll(can_focus=False, classes="page"):
+            yield Lines(help_text, id="help")
+
+    def on_mount(self) -> None:
+        self.query_one("#help", Lines).show("table")

@@ -1,0 +1,50 @@
+"""What a newcomer has chosen so far, and the settings that follow from it. Pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.schema import EvalSection, LogSection, ModelSection
+
+LOCAL = {"solo": 1, "trio": 3}
+"""Profiles that run a whole swarm on this machine, and their number of nodes."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Every step reads and replaces it; going back and forth loses nothing. Holds no secret."""
+
+    profile: str = "solo"
+    rpc_url: str = ""
+    contract: str = ""
+    bootnodes: tuple[str, ...] = ()
+    peer_id: str = ""
+    name: str = ""
+    address: str = ""
+    model: str = ModelSection.id
+    own_model: str = ""
+    """A Hugging Face id or path that was typed, kept while another entry is chosen."""
+    eval_every: int = EvalSection.every_rounds
+    log_level: str = LogSection.level
+    chosen: frozenset[str] = field(default_factory=frozenset)
+    """Keys that the person set by hand; the others follow the profile."""
+
+    @property
+    def local(self) -> bool:
+        return self.profile in LOCAL
+
+    def settings(self) -> dict[str, Any]:
+        """Dotted key -> value, only what differs from what the profile says."""
+        out: dict[str, Any] = {}
+        if not self.local:
+            out["chain.rpc_url"] = self.rpc_url
+            out["chain.contract"] = self.contract
+            out["net.bootnodes"] = list(self.bootnodes)
+        if "model.id" in self.chosen:
+            out["model.id"] = self.model
+        if "eval.every_rounds" in self.chosen:
+            out["eval.every_rounds"] = self.eval_every
+        if "log.level" in self.chosen:
+            out["log.level"] = self.log_level
+        return out

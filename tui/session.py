@@ -1,0 +1,64 @@
+"""One run of the console on a real terminal, from taking the screen to giving it back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+
+from core.config import Effective
+from core.errors import WaggleError
+from core.home import Home
+from tui.app import Loader, NodeLike, WaggleApp
+from tui.terminal import RESTORE_TITLE, captured_descriptors
+
+END_TIMEOUT_S = 30.0
+
+
+def run_session(
+    home: Home, effective: Effective | None, onboarding: bool, load: Loader | None = None
+) -> int:
+    """See `tui.app.run_console`."""
+    if not (os.isatty(0) and (os.isatty(1) or os.isatty(2))):
+        raise WaggleError(
+            "The console needs a terminal",
+            "standard input or output is not one",
+            "Run it in a terminal, or use `waggle run --headless`",
+        )
+    home.create()
+    # No animation runs by itself, and a slow link is drawn less often, not more slowly.
+    os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    os.environ.setdefault("TEXTUAL_FPS", "20")
+    with captured_descriptors(home.logs / "console.log") as tty:
+        app = WaggleApp(home, effective, onboarding=onboarding, load=load, tty=tty)
+        why = app.run()
+        if not tty.lost and why != "lost":
+            tty.write(RESTORE_TITLE)
+            tty.flush()
+        if app.node is not None and why != "stopped":
+            keep = (
+                app.effective is not None and app.effective.config.console.on_hangup == "continue"
+            )
+            finish(app.node, keep and why == "lost")
+    if app.return_code:
+        return app.return_code
+    error = getattr(app.node, "error", None)
+    if error is not None and why == "stopped":
+        print(f"The node had ended by itself: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def finish(node: NodeLike, keep_running: bool) -> None:
+    """Without a screen: stop the node cleanly, or let it run until a signal asks it to stop."""
+    asked = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked.set())
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if keep_running:
+        while not asked.is_set() and not node.join(1.0):
+            pass
+    node.stop(now=True)
+    node.join(END_TIMEOUT_S)
+    node.close()

@@ -1,0 +1,115 @@
+"""Foreign text made safe for a terminal, cut to a width, and figures made readable.
+
+Everything a peer, a model or a log wrote passes through `clean` before it is shown. Nothing here
+knows of markup: callers put the result into `rich.text.Text`, never into a markup string.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from rich.cells import cell_len, set_cell_size
+
+UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+"""Unicode categories that move the cursor, reorder the line, hide, or have no known width."""
+
+
+def clean(text: object, limit: int = 2000, ascii_only: bool = False) -> str:
+    """`text` on one line, control and format characters spelled out, at most `limit` characters.
+
+    A line break becomes a space; an escape becomes `\\x1b`, a bidirectional override `\\u202e`.
+    With `ascii_only`, what is not ASCII is spelled out as well.
+    """
+    raw = str(text)
+    out = []
+    for char in raw[:limit]:
+        if char in "\r\n\t":
+            out.append(" ")
+        elif " " <= char <= "~":
+            out.append(char)
+        elif unicodedata.category(char) in UNSAFE or ascii_only:
+            out.append(spell(char))
+        elif char.isspace():
+            out.append(" ")
+        else:
+            out.append(char)
+    if len(raw) > limit:
+        out.append("..." if ascii_only else "…")
+    return "".join(out)
+
+
+def clean_lines(text: object, limit: int = 20_000, ascii_only: bool = False) -> list[str]:
+    """`clean` line by line, for texts that may keep their line breaks."""
+    lines = str(text)[:limit].replace("\r\n", "\n").split("\n")
+    return [clean(line, limit, ascii_only) for line in lines]
+
+
+def spell(char: str) -> str:
+    code = ord(char)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def fit(text: str, width: int, ellipsis: str = "…") -> str:
+    """`text` in at most `width` cells; what was cut off is shown by an ellipsis."""
+    if width <= 0:
+        return ""
+    if cell_len(text) <= width:
+        return text
+    room = width - cell_len(ellipsis)
+    if room <= 0:
+        return ellipsis[:width]
+    return set_cell_size(text, room).rstrip() + ellipsis
+
+
+def column(text: str, width: int, ellipsis: str = "…", right: bool = False) -> str:
+    """`text` in exactly `width` cells, padded or cut."""
+    fitted = fit(text, width, ellipsis)
+    pad = " " * (width - cell_len(fitted))
+    return pad + fitted if right else fitted + pad
+
+
+def middle(text: str, width: int, ellipsis: str = "…") -> str:
+    """An address or peer id shortened in the middle, where it carries least."""
+    if cell_len(text) <= width:
+        return text
+    room = max(0, width - cell_len(ellipsis))
+    head, tail = (room + 1) // 2, room // 2
+    return text[:head] + ellipsis + (text[-tail:] if tail else "")
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A figure of a training run: few digits, never a wall of zeros. `-` when there is none."""
+    if value is None:
+        return "-"
+    if value != value or value in (float("inf"), float("-inf")):
+        return str(value)
+    if value == 0 or 0.001 <= abs(value) < 10_000:
+        return f"{value:.{digits}f}"
+    return f"{value:.1e}"
+
+
+def count(value: float) -> str:
+    """1234567 -> `1.2 M`; small figures keep their digits."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e4)):
+        if abs(value) >= size:
+            return f"{value / (1e3 if unit == 'k' else size):.1f} {unit}"
+    return f"{value:.0f}"
+
+
+def duration(seconds: float) -> str:
+    """`8 s`, `2:05`, `3 h 04 m`, `5 d 2 h`; never negative."""
+    total = max(0, round(seconds))
+    if total < 60:
+        return f"{total} s"
+    if total < 3600:
+        return f"{total // 60}:{total % 60:02d}"
+    if total < 86_400:
+        return f"{total // 3600} h {total % 3600 // 60:02d} m"
+    return f"{total // 86_400} d {total % 86_400 // 3600} h"
+
+
+def mebibytes(value: float) -> str:
+    """Memory from MiB: `812 MiB`, `4.1 GiB`."""
+    return f"{value:.0f} MiB" if value < 1024 else f"{value / 1024:.1f} GiB"

@@ -1,0 +1,72 @@
+"""The console's own looks: a calm dark one, a light one, and one safe for colour-blind eyes."""
+
+from __future__ import annotations
+
+from textual.theme import Theme
+
+_DARK = {
+    "foreground": "#d8d6cf",
+    "background": "#15171b",
+    "surface": "#1a1d22",
+    "panel": "#23272e",
+}
+_VARIABLES = {
+    "border": "#3a404a",
+    "border-blurred": "#2c313a",
+    "footer-background": "#1a1d22",
+    "footer-key-foreground": "#e3b04b",
+    "footer-description-foreground": "#9aa0a8",
+    "block-cursor-foreground": "#15171b",
+    "block-cursor-background": "#e3b04b",
+    "block-cursor-text-style": "none",
+    "input-selection-background": "#e3b04b 30%",
+}
+
+THEMES = (
+    Theme(
+        name="waggle",
+        primary="#e3b04b",
+        secondary="#6fa8c7",
+        accent="#e3b04b",
+        success="#86b46a",
+        warning="#e0913f",
+        error="#d8605b",
+        dark=True,
+        variables=_VARIABLES,
+        **_DARK,
+    ),
+    Theme(
+        name="waggle-colourblind",
+        primary="#e6b84c",
+        secondary="#5aa9e6",
+        accent="#e6b84c",
+        success="#5aa9e6",
+        warning="#e6b84c",
+        error="#e0713a",
+        dark=True,
+        variables=_VARIABLES,
+        **_DARK,
+    ),
+    Theme(
+        name="waggle-light",
+        primary="#8a5a00",
+        secondary="#1f618d",
+        accent="#8a5a00",
+        success="#3d7a2a",
+        warning="#a85a00",
+        error="#b3302b",
+        foreground="#24262a",
+        background="#f6f4ee",
+        surface="#efece4",
+        panel="#e4e0d6",
+        dark=False,
+        variables={
+            "border": "#c4beb0",
+            "border-blurred": "#d6d1c6",
+            "footer-background": "#efece4",
+            "footer-key-foreground": "#8a5a00",
+            "footer-description-foreground": "#5c5f66",
+        },
+    ),
+)
+DEFAULT_THEME = "waggle"

@@ -1,0 +1,45 @@
+"""A labelled line of input; secrets are never echoed."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.widgets import Input, Label
+
+
+class Field(Horizontal):
+    """A label beside an input. `value` is what was typed, without surrounding spaces."""
+
+    DEFAULT_CSS = """
+    Field {
+        height: 1;
+        & > Label { color: $text-muted; width: 22; }
+        & > Input { background: $panel; border: none; height: 1; width: 1fr; padding: 0 1; }
+        & > Input:focus { border: none; background: $primary 18%; }
+    }
+    """
+
+    def __init__(
+        self, label: str, value: str = "", hint: str = "", secret: bool = False, id: str = ""
+    ) -> None:
+        super().__init__(id=id)
+        self._label = label
+        self._first = value
+        self._hint = hint
+        self._secret = secret
+
+    def compose(self) -> ComposeResult:
+        yield Label(self._label, markup=False)
+        # No suggester and no history: a secret must not come back in another field.
+        yield Input(self._first, placeholder=self._hint, password=self._secret, compact=True)
+
+    @property
+    def input(self) -> Input:
+        return self.query_one(Input)
+
+    @property
+    def value(self) -> str:
+        return self.input.value.strip()
+
+    def clear(self) -> None:
+        self.input.value = ""
