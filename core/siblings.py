@@ -87,6 +87,4 @@ class Siblings:
         return home.logs / "stderr.log"
 
     def _tell(self, number: int, status: str, detail: str = "") -> None:
-        self._emit(
-            events.ServiceChanged(service=f"node-{number}", status=status, detail=detail)
-        )
+        self._emit(events.ServiceChanged(service=f"node-{number}", status=status, detail=detail))

@@ -26,6 +26,7 @@ from core.sharing import Sharing
 
 logger = logging.getLogger(__name__)
 
+FULL_DISK_PAUSE_S = 5.0
 PRACTICE_ROUNDS = 1 << 40
 """Rounds trained while the coordinator is out of reach are numbered from here for the schedule
 only: they are neither published nor recorded."""
@@ -267,7 +268,7 @@ class NodeWorker(threading.Thread):
                 self._tell("ledger_unwritable", error, now.number, level="error")
                 if self.commands.stopping:
                     raise
-                self.commands.sleep(5.0)
+                self.commands.sleep(FULL_DISK_PAUSE_S)
 
     def _finish(self, parts: Parts, now: RoundState) -> None:
         report = now.report or StepReport(None, 0.0, parts.engine.step)

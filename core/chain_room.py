@@ -1,0 +1,131 @@
+"""The chain as the worker needs it: services (when this node hosts), coordinator, clock, outbox.
+
+Starts in parallel with the model. A coordinator out of reach is not an error here: the clock says
+so each time it is read, the outbox keeps what is due, and both mend themselves.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from core import events
+from core.errors import ConfigError, TransientError
+from core.home import Home
+from core.protocols import Coordinator
+from core.schema import Config
+
+if TYPE_CHECKING:
+    from core.chain.coordinator import WalletCoordinator
+
+
+class ChainRoom:
+    """Owns the services process and the outbox of one node."""
+
+    def __init__(
+        self, config: Config, home: Home, peer_id: str, emit: Callable[[events.Event], None]
+    ) -> None:
+        from core.chain.host import ServicesHost
+        from core.chain.outbox import Outbox
+
+        self._config = config
+        self._home = home
+        self._emit = emit
+        self._coordinator: WalletCoordinator | None = None
+        self._connected_to = ("", "")
+        self._connecting = threading.Lock()
+        self._closing = threading.Event()
+        self._status = ""
+        self._services: ServicesHost | None = None
+        if config.swarm.host and not config.chain.rpc_url:
+            self._services = ServicesHost(
+                home.services,
+                home.logs / "services.log",
+                port=config.chain.devnet_port,
+                round_timeout_s=config.swarm.round_timeout_s,
+                emit=emit,
+            )
+        elif not (config.chain.rpc_url and config.chain.contract):
+            raise ConfigError(
+                "No coordinator is configured",
+                "chain.rpc_url or chain.contract is empty and this node does not host a swarm",
+                "Set both (waggle config show tells where), or use the profile solo",
+            )
+        self.ledger = Outbox(home.db, self.coordinator, emit, peer_id)
+
+    def start(self) -> None:
+        """Return at once."""
+        self._tell("starting")
+        if self._services is not None:
+            self._services.start()
+
+    def address(self, stop: threading.Event) -> tuple[str, str]:
+        """(RPC URL, contract address), once known."""
+        if self._services is None:
+            return self._config.chain.rpc_url, self._config.chain.contract
+        services = self._services.wait(stop)
+        return services.rpc_url, services.contract
+
+    def coordinator(self) -> Coordinator:
+        """The coordinator, connected on first use and again when the devnet came back elsewhere.
+
+        TransientError while it is out of reach.
+        """
+        with self._connecting:
+            where = self.address(self._closing)
+            if self._coordinator is None or where != self._connected_to:
+                self._coordinator, self._connected_to = self._connect(*where), where
+                self._tell("up", self._coordinator.account)
+            return self._coordinator
+
+    def _connect(self, rpc_url: str, contract: str) -> WalletCoordinator:
+        from core.chain.account import load_or_create
+        from core.chain.coordinator import WalletCoordinator
+
+        if self._coordinator is not None:
+            self._coordinator.close()
+            self._coordinator = None
+        wallet = load_or_create(self._home.account)
+        return WalletCoordinator(rpc_url, contract, wallet, self._config.chain)
+
+    # --- core.parts.Clock ---------------------------------------------------------------------
+
+    def read(self) -> tuple[int, int]:
+        try:
+            now = self.coordinator().round_and_stage()
+        except TransientError as error:
+            self._tell("down", error.what)
+            raise
+        self._tell("up")
+        return now
+
+    def deadline(self) -> float | None:
+        return self._coordinator.deadline() if self._coordinator is not None else None
+
+    def _tell(self, status: str, detail: str = "") -> None:
+        if status != self._status:
+            self._status = status
+            self._emit(events.ServiceChanged(service="chain", status=status, detail=detail))
+
+    def close(self) -> None:
+        self._closing.set()
+        self.ledger.close()
+        if self._coordinator is not None:
+            self._coordinator.close()
+        if self._services is not None:
+            self._services.stop()
+
+
+class LocalClock:
+    """The clock of a node without a coordinator: a round ends when it is trained."""
+
+    def __init__(self, first: int) -> None:
+        self._round = first
+
+    def read(self) -> tuple[int, int]:
+        self._round += 1
+        return self._round, 0
+
+    def deadline(self) -> float | None:
+        return None

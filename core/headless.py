@@ -1,0 +1,122 @@
+"""A node without a console: `run --headless`, its lines, its signals, and `eval`.
+
+With `--json` standard output carries one event a line and nothing else: the descriptor is taken
+away from everybody (libraries, child processes) before the node starts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import TextIO
+
+from core import children, events
+from core.config import Effective
+from core.errors import WaggleError
+from core.home import Home
+from core.node import Node
+
+QUIET = (events.PhaseProgress, events.LogLine)
+"""Too frequent for a script: left out of `--json`."""
+
+
+def run(
+    effective: Effective,
+    home: Home,
+    *,
+    rounds: int | None = None,
+    as_json: bool = False,
+    child: bool = False,
+) -> int:
+    """Run a node until its rounds are done or it is stopped. 0 when all went well, else 1."""
+    out = _claim_output()
+    node = Node(effective, home, max_rounds=rounds)
+    subscription = node.bus.subscribe()
+    _stop_on_signals(node)
+    if child:
+        children.exit_with_parent(then=lambda: _stop_and_wait(node))
+    node.start()
+    printer = _json_line if as_json else _readable_line
+    while True:
+        alive = node.running
+        for event in subscription.drain():
+            line = printer(event)
+            if line:
+                _print(out, line)
+        if not alive:
+            break
+        subscription.wait(0.2)
+    node.close()
+    for event in subscription.drain():
+        line = printer(event)
+        if line:
+            _print(out, line)
+    if isinstance(node.error, WaggleError):
+        raise node.error
+    if node.error is not None:
+        raise node.error
+    return 0
+
+
+def _stop_and_wait(node: Node) -> None:
+    node.stop(now=True)
+    node.join(8.0)
+    node.close()
+
+
+def _claim_output() -> TextIO:
+    """The real standard output; descriptor 1 then points where 2 points."""
+    sys.stdout.flush()
+    real = os.dup(1)
+    os.set_inheritable(real, False)
+    os.dup2(2, 1)
+    return os.fdopen(real, "w", encoding="utf-8", errors="backslashreplace", buffering=1)
+
+
+def _print(out: TextIO, line: str) -> None:
+    out.write(line + "\n")
+    out.flush()
+
+
+def _stop_on_signals(node: Node) -> None:
+    """The first Ctrl+C or SIGTERM ends at the round boundary, a second one at once."""
+    asked = threading.Event()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        node.stop(now=asked.is_set() or number != signal.SIGINT)
+        asked.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, handle)
+
+
+def _json_line(event: events.Event) -> str:
+    if isinstance(event, QUIET):
+        return ""
+    return json.dumps(events.to_dict(event), ensure_ascii=True, allow_nan=False, default=str)
+
+
+def _readable_line(event: events.Event) -> str:
+    if isinstance(event, events.RoundFinished):
+        loss = "skipped" if event.loss is None else f"{event.loss:+.4f}"
+        shared = f"  foreign {event.foreign_groups}" if event.peers else ""
+        return (
+            f"round {event.round:>5}  reward {event.reward_mean:.3f}  loss {loss}"
+            f"  {event.seconds:.1f} s  {event.tokens_per_s:.0f} tok/s{shared}"
+        )
+    if isinstance(event, events.Incident):
+        return " ".join(p for p in (f"! {event.what}.", event.why, event.next_step) if p)
+    if isinstance(event, events.NodeStarted):
+        return f"{event.name} ({event.peer_id}), swarm {event.swarm}, home {event.home}"
+    if isinstance(event, events.ModelLoaded):
+        return (
+            f"model {event.model}: {event.parameters / 1e6:.1f} M parameters, {event.dtype}"
+            f" on {event.device}, {event.threads} threads"
+        )
+    if isinstance(event, events.Evaluated):
+        return f"held-out pass@1 {event.pass_at_1:.3f}, greedy {event.greedy_pass_at_1:.3f}"
+    return ""

@@ -1,0 +1,64 @@
+"""The net as the worker needs it: link to the sidecar, peer book, and the exchange over them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from core import events
+from core.errors import TransientError
+from core.home import Home
+from core.net.exchange import StreamExchange
+from core.net.identity import Identity
+from core.net.link import LinkOptions, NetLink, NetStatus
+from core.net.peers import PeerBook
+from core.net.wire import Limits
+from core.schema import Config
+
+
+class NetRoom:
+    """Owns the sidecar of one node."""
+
+    def __init__(
+        self, config: Config, home: Home, identity: Identity, emit: Callable[[events.Event], None]
+    ) -> None:
+        self._emit = emit
+        self._told: tuple[str, str] = ("", "")
+        self._book = PeerBook(home.path / "peers.json")
+        options = LinkOptions(
+            identity=home.identity,
+            swarm=config.swarm.name,
+            log=home.logs / "net.log",
+            listen=config.net.listen,
+            bootnodes=tuple(config.net.bootnodes),
+        )
+        self._link = NetLink(options, self._tell, self._book.contacts)
+        self.exchange = StreamExchange(
+            self._link,
+            identity,
+            config.swarm.name,
+            book=self._book,
+            limits=Limits(max_bytes=config.net.max_record_kib * 1024),
+        )
+
+    def start(self) -> None:
+        """Return at once; the link comes up in its own time."""
+        self._link.start()
+
+    def addresses(self, stop: threading.Event) -> list[str]:
+        """Multiaddrs at which others reach this node; empty when it is not up in time."""
+        try:
+            return self._link.visible_maddrs(stop=stop)
+        except TransientError:
+            return []
+
+    def close(self) -> None:
+        self.exchange.close()
+        self._link.close()
+
+    def _tell(self, status: NetStatus) -> None:
+        if (status.status, status.detail) != self._told:
+            self._told = (status.status, status.detail)
+            self._emit(
+                events.ServiceChanged(service="net", status=status.status, detail=status.detail)
+            )

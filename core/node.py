@@ -1,0 +1,165 @@
+"""Builds a node from a configuration: wires training, net and chain into a worker.
+
+The only module besides `worker` and `sharing` where the three rooms meet. `Node.start` returns at
+once: what is slow (loading the model, the devnet, the sidecar) happens in the worker thread and in
+child processes, side by side.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import core
+from core import events, logs
+from core.chain_room import ChainRoom, LocalClock
+from core.commands import Commands
+from core.config import Effective
+from core.home import Home, HomeLock
+from core.journal import Journal
+from core.net_room import NetRoom
+from core.parts import Clock, Parts
+from core.protocols import Interrupted
+from core.siblings import Siblings
+from core.training_room import TrainingRoom
+from core.worker import NodeWorker
+
+
+class Node:
+    """One node on one home. `bus` carries its events; its methods are safe from any thread."""
+
+    def __init__(self, effective: Effective, home: Home, *, max_rounds: int | None = None) -> None:
+        self.effective = effective
+        self.config = effective.config
+        self.home = home
+        self.bus = events.EventBus()
+        self.commands = Commands()
+        self._lock = HomeLock(home)
+        self._journal: Journal | None = None
+        self._worker = NodeWorker(self._build, self.commands, self.bus.emit, max_rounds)
+        self._closers: list[Callable[[], None]] = []
+        self._closed = False
+
+    # --- life ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Take the home and start the threads. WaggleError when the home cannot be used."""
+        from core.net.identity import load_or_create
+
+        self.home.create()
+        self._lock.acquire()
+        try:
+            logs.setup(self.home, self.config.log, self.bus)
+            self.identity = load_or_create(self.home.identity)
+            self._journal = Journal(self.home.db, self.bus)
+            self._journal.start()
+        except BaseException:
+            self._lock.release()
+            raise
+        self.bus.emit(
+            events.NodeStarted(
+                version=core.__version__,
+                pid=os.getpid(),
+                profile=self.effective.profile,
+                home=str(self.home.path),
+                peer_id=self.identity.peer_id,
+                name=self.identity.name,
+                model=self.config.model.id,
+                swarm=self.config.swarm.name,
+            )
+        )
+        self._worker.start()
+
+    @property
+    def running(self) -> bool:
+        return self._worker.is_alive()
+
+    @property
+    def error(self) -> Exception | None:
+        """Why the worker ended by itself, or None."""
+        return self._worker.error
+
+    def pause(self) -> None:
+        self.commands.pause()
+
+    def resume(self) -> None:
+        self.commands.resume()
+
+    def stop(self, now: bool = False) -> None:
+        """Ask to end at the round boundary, or at once. Returns at once."""
+        self.commands.stop(now)
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the worker; whether it has ended."""
+        self._worker.join(timeout_s)
+        return not self._worker.is_alive()
+
+    def close(self) -> None:
+        """After the worker has ended: write what is left and give the home back."""
+        if self._closed:
+            return
+        self._closed = True
+        self.bus.emit(events.NodeStopped(reason="failed" if self.error else "asked"))
+        for close in reversed(self._closers):
+            close()
+        if self._journal is not None:
+            self._journal.close()
+        self._lock.release()
+
+    # --- building, in the worker thread -------------------------------------------------------
+
+    def _build(self, commands: Commands) -> Parts:
+        """Start everything slow at once, then collect it in the order in which it is needed."""
+        config, home, emit = self.config, self.home, self.bus.emit
+        chain = net = None
+        if config.chain.enabled:
+            chain = ChainRoom(config, home, self.identity.peer_id, emit)
+            self._closers.append(chain.close)
+            chain.start()
+        if config.net.enabled:
+            net = NetRoom(config, home, self.identity, emit)
+            self._closers.append(net.close)
+            net.start()
+        training = TrainingRoom(config, home, emit)
+        self._closers.append(training.close)
+        training.load()
+        if commands.stop_now.is_set():
+            raise Interrupted
+        clock: Clock = chain or LocalClock(training.resumed_round or 0)
+        if chain is not None:
+            chain.ledger.start()
+        if config.swarm.nodes > 1:
+            self._start_siblings(chain, net, commands)
+        return Parts(
+            peer_id=self.identity.peer_id,
+            config=config,
+            game=training.game,
+            engine=training.engine,
+            exchange=net.exchange if net else None,
+            clock=clock,
+            ledger=chain.ledger if chain else None,
+            checkpoints=training.checkpoints,
+            evaluate=training.evaluate,
+            rss_mib=_rss_mib,
+        )
+
+    def _start_siblings(
+        self, chain: ChainRoom | None, net: NetRoom | None, commands: Commands
+    ) -> None:
+        settings: dict[str, object] = {"swarm.host": False, "swarm.nodes": 1}
+        if chain is not None:
+            rpc_url, contract = chain.address(commands.stop_now)
+            settings |= {"chain.rpc_url": rpc_url, "chain.contract": contract}
+        else:
+            settings["chain.enabled"] = False
+        if net is not None:
+            settings["net.bootnodes"] = net.addresses(commands.stop_now)
+        siblings = Siblings(self.home, self.effective.profile, self.bus.emit)
+        self._closers.append(siblings.stop)
+        siblings.start(self.config.swarm.nodes - 1, settings, self.config.training.seed)
+
+
+def _rss_mib() -> float:
+    import psutil
+
+    return float(psutil.Process().memory_info().rss / 2**20)

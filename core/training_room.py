@@ -1,0 +1,86 @@
+"""Training as the worker needs it: game, engine, checkpoints and evaluation, loaded and resumed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from core import events
+from core.errors import WaggleError
+from core.home import Home
+from core.incidents import incident
+from core.protocols import EvalReport, Progress
+from core.schema import Config
+
+EVAL_SEED = 20_260_101
+
+
+class TrainingRoom:
+    """Everything of `core/training` that one node uses. `load` is slow and runs in the worker."""
+
+    def __init__(self, config: Config, home: Home, emit: Callable[[events.Event], None]) -> None:
+        from core.training.checkpoint import CheckpointStore
+        from core.training.games import load_game
+
+        self._config = config
+        self._emit = emit
+        self.game = load_game(config, home.logs / "scorer.log")
+        self.checkpoints = CheckpointStore(home.checkpoints, config.checkpoint.keep)
+        self.resumed_round: int | None = None
+        """The round that the loaded checkpoint was saved in; None for the model as shipped."""
+
+    def load(self) -> None:
+        """Load the model, then the newest whole checkpoint, if there is one."""
+        from core.training.engine import TorchEngine
+
+        started = time.monotonic()
+        self._emit(
+            events.ServiceChanged(service="model", status="starting", detail=self._config.model.id)
+        )
+        self.engine = TorchEngine(self._config)
+        latest = self.checkpoints.latest(self._report_damage)
+        if latest is not None:
+            extra = self.engine.load(str(latest))
+            self.resumed_round = int(str(extra["round"]))
+        self._emit(
+            events.ModelLoaded(
+                model=self._config.model.id,
+                parameters=self.engine.parameters,
+                dtype=self.engine.dtype,
+                device=self.engine.device,
+                threads=self.engine.threads,
+                seconds=time.monotonic() - started,
+                checkpoint_round=self.resumed_round,
+            )
+        )
+        self._emit(events.ServiceChanged(service="model", status="up"))
+
+    def evaluate(
+        self,
+        stop: threading.Event,
+        *,
+        tasks: int | None = None,
+        samples: int | None = None,
+        seed: int = EVAL_SEED,
+        progress: Progress | None = None,
+    ) -> EvalReport:
+        """Held-out evaluation of the weights as they are now."""
+        from core.training.evaluate import evaluate
+
+        held_out = self.game.held_out(tasks or self._config.eval.tasks)
+        return evaluate(
+            self.engine,
+            self.game,
+            [self.game.held_out_task(task_id) for task_id in held_out],
+            samples or self._config.eval.samples,
+            seed,
+            stop,
+            progress,
+        )
+
+    def close(self) -> None:
+        self.game.close()
+
+    def _report_damage(self, error: WaggleError) -> None:
+        self._emit(incident("checkpoint_damaged", error, level="error"))
