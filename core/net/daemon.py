@@ -139,6 +139,23 @@ def require_free_port(maddr: str) -> None:
             ) from error
 
 
+def same_port(listen: str, maddrs: list[str]) -> str:
+    """`listen` with its port 0 replaced by the one that `maddrs` show was chosen, when it is free.
+
+    A node that comes back on its old port is found again by those who knew it.
+    """
+    head, zero, tail = listen.partition("/tcp/0")
+    for maddr in maddrs if zero and not tail else ():
+        port = maddr.partition("/tcp/")[2].split("/")[0]
+        if port.isdecimal():
+            try:
+                require_free_port(f"{head}/tcp/{port}")
+            except TransientError:
+                return listen
+            return f"{head}/tcp/{port}"
+    return listen
+
+
 async def start(
     folder: SocketFolder, identity: Path, listen: str, announce: tuple[str, ...] = ()
 ) -> Daemon:

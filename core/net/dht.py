@@ -193,6 +193,7 @@ class Dht:
         while True:
             self._wake.clear()
             before = set(self.peers)
+            await self._learn_addresses()
             strangers = [p for p in self._contacts if p not in before and p != self.peer_id]
             await asyncio.gather(*(self._greet(p) for p in strangers[-32:]))
             if set(self.peers) - before:
@@ -202,6 +203,15 @@ class Dht:
             delay = 30.0 if self.peers else min(delay * 2, 15.0)
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), delay)
+
+    async def _learn_addresses(self) -> None:
+        """Where connected peers are, so that they can be found again after a restart of mine."""
+        connected = await asyncio.wait_for(self._p2p.list_peers(), GREET_TIMEOUT_S)
+        table = set(self.peers)
+        for info in connected[:MAX_CONTACTS]:
+            if str(info.peer_id) in table and str(info.peer_id) not in self._contacts:
+                for address in info.addrs[:2]:
+                    self.add_contact(f"{address}/p2p/{info.peer_id}")
 
     async def _greet(self, peer_id: str) -> None:
         """Connect and ping, so that each has the other in its routing table."""
@@ -274,7 +284,7 @@ class Dht:
         """The peers likely to hold a key: nearest in my table and, in a large swarm, beyond."""
         table = self._node.protocol.routing_table
         near = dict(table.get_nearest_neighbors(key_id, READ_FROM, exclude=self._node.node_id))
-        if len(table) > READ_FROM:
+        if len(table.peer_id_to_uid) > READ_FROM:
             looked, beyond = self._lookups.get(key_id.to_bytes(), (0.0, {}))
             near.update(beyond)
             if time.monotonic() - looked > 2.0:

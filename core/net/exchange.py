@@ -158,6 +158,7 @@ class _Hunt:
         self._round, self._stage = round, stage
         self._began = time.monotonic()
         self._random = random.Random()
+        self._known = False
         self.seen: dict[str, _Catch] = {}
 
     def run(
@@ -165,6 +166,7 @@ class _Hunt:
     ) -> None:
         """Poll and fetch until there is no reason to wait any longer."""
         deadline = self._began + timeout_s
+        self._known = bool(expected)
         lag = max((p.lag_s for p in expected.values()), default=0.0)
         fair = min(timeout_s, 1.0 + 2.0 * lag)
         poll = FIRST_POLL_S
@@ -179,7 +181,8 @@ class _Hunt:
             waiting = [p for p in expected if p not in self.seen]
             if now >= deadline or self._enough(groups, want, bool(waiting), now, fair):
                 break
-            if not expected and (not reachable or now - self._began >= GRACE_S):
+            lonely = not expected and not self._fetching()
+            if lonely and (not reachable or now - self._began >= GRACE_S):
                 break
             if not self._fetching():
                 stop.wait(min(poll, deadline - now))
@@ -191,7 +194,7 @@ class _Hunt:
     def _enough(self, groups: int, want: int, waiting: bool, now: float, fair: float) -> bool:
         if self._fetching():
             return False
-        if not waiting and self.seen:
+        if not waiting and self.seen and (self._known or now - self._began >= GRACE_S):
             return True
         return groups >= want > 0 and now - self._began >= fair
 

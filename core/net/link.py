@@ -83,6 +83,7 @@ class NetLink:
         self._send_lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._status = NetStatus()
+        self._maddrs: tuple[str, ...] = ()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
 
@@ -217,6 +218,7 @@ class NetLink:
                     "announce": list(options.announce),
                     "bootnodes": bootnodes,
                     "contacts": list(self._contacts()),
+                    "maddrs": list(self._maddrs),
                 },
             )
             source = _Source(child)
@@ -262,6 +264,7 @@ class NetLink:
     def _set(self, status: NetStatus) -> None:
         with self._changed:
             changed, self._status = status != self._status, status
+            self._maddrs = status.maddrs or self._maddrs
             self._changed.notify_all()
         if changed:
             self._on_status(status)

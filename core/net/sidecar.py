@@ -39,6 +39,7 @@ class Sidecar:
         self._dht: Any = None
         self._published: list[tuple[bytes, bytes]] = []
         self._bootnodes: list[str] = []
+        self._faults: dict[str, str] = {}
         self._status, self._detail = "starting", ""
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
@@ -62,11 +63,23 @@ class Sidecar:
             if self._dht is None and op != "status":
                 raise WaggleError(self._detail or "the network part is starting")
             self._send({"id": number, "ok": await getattr(self, f"_op_{op}")(frame)})
+            self._fault(op, None)
         except (*self._net_errors, WaggleError) as error:
             self._send({"id": number, "error": str(error)[:400] or type(error).__name__})
         except Exception as error:
             log.exception("%s failed", op)
+            self._fault(op, error)
             self._send({"id": number, "error": f"{type(error).__name__} in the network part"})
+
+    def _fault(self, op: Any, error: Exception | None) -> None:
+        """A failure that nobody foresaw shows as `degraded` until the same request works again."""
+        before = dict(self._faults)
+        if error is None:
+            self._faults.pop(op, None)
+        else:
+            self._faults[op] = f"{op} fails ({type(error).__name__}); see logs/net.log"
+        if before != self._faults:
+            self._send(self._report())
 
     async def _op_publish(self, frame: dict[str, Any]) -> None:
         record = records.decode(frame["record"])
@@ -109,7 +122,7 @@ class Sidecar:
                     Options(
                         identity=Path(start["identity"]),
                         swarm=start["swarm"],
-                        listen=start["listen"],
+                        listen=daemon.same_port(start["listen"], start["maddrs"]),
                         announce=tuple(start["announce"]),
                         bootnodes=tuple(self._bootnodes),
                         contacts=tuple(start["contacts"]),
@@ -125,6 +138,7 @@ class Sidecar:
                     pause = 0.1
                     reason = await self._serve(dht, stopped)
                     start["contacts"] = [*start["contacts"], *dht.known_maddrs()][-256:]
+                    start["maddrs"] = dht.maddrs
                     await asyncio.wait_for(dht.close(), 10)
                     if not stopped.done():
                         self._say("degraded", f"{reason}; starting it again")
@@ -155,10 +169,11 @@ class Sidecar:
 
     def _report(self) -> dict[str, Any]:
         dht = self._dht
+        faulty = self._status == "up" and self._faults
         return {
             "event": "status",
-            "status": self._status,
-            "detail": self._detail,
+            "status": "degraded" if faulty else self._status,
+            "detail": "; ".join(self._faults.values()) if faulty else self._detail,
             "maddrs": dht.maddrs if dht else [],
             "peers": len(dht.peers) if dht else 0,
             "bootnodes": dht.bootnodes if dht else {},
