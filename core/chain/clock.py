@@ -18,7 +18,7 @@ from core.chain import codec
 from core.chain.chainclient import ChainClient
 from core.chain.evm import Evm
 
-IDLE_S = 1.0
+IDLE_S = 0.2
 """The clock looks this often when the chain does not grow; growth wakes it at once."""
 
 

@@ -16,9 +16,15 @@ from typing import Any
 import rlp
 from eth.abc import BlockAPI, BlockHeaderAPI, ComputationAPI, SignedTransactionAPI
 from eth.db.atomic import AtomicDB
-from eth.exceptions import HeaderNotFound, TransactionNotFound, VMError
+from eth.exceptions import (
+    HeaderNotFound,
+    TransactionNotFound,
+    UnrecognizedTransactionType,
+    VMError,
+)
 from eth.exceptions import Revert as EvmRevert
 from eth_account import Account
+from eth_keys.exceptions import BadSignature
 from eth_tester.backends.pyevm.main import PyEVMBackend, get_default_genesis_params
 from eth_tester.backends.pyevm.main import setup_tester_chain as _setup_tester_chain
 from eth_utils import ValidationError
@@ -33,6 +39,19 @@ FAUCET_KEY = keccak(text="waggle devnet faucet")
 """Public on purpose: the devnet's ether is worth nothing and pays only for gas on it."""
 FAUCET_GIFT = 1000 * ETHER
 FAUCET_ENOUGH = 100 * ETHER
+
+
+_MALFORMED = (
+    rlp.exceptions.RLPException,
+    UnrecognizedTransactionType,
+    ValidationError,
+    BadSignature,
+    VMError,
+    ValueError,
+    TypeError,
+    IndexError,
+)
+"""What py-evm raises for bytes that are not a transaction."""
 
 
 class Rejected(Exception):
@@ -248,7 +267,7 @@ class Evm:
             vm = self._chain.get_vm()
             transaction = vm.get_transaction_builder().decode(raw)
             sender = transaction.sender
-        except (rlp.exceptions.RLPException, ValidationError, ValueError, VMError) as error:
+        except _MALFORMED as error:
             raise Rejected(f"malformed transaction: {error}") from error
         chain_id = getattr(transaction, "chain_id", None)
         if chain_id not in (None, self.chain_id):
@@ -257,7 +276,9 @@ class Evm:
         if transaction.nonce != expected:
             word = "low" if transaction.nonce < expected else "high"
             raise Rejected(f"nonce too {word}: next nonce {expected}, tx nonce {transaction.nonce}")
-        price = getattr(transaction, "max_fee_per_gas", None) or transaction.gas_price
+        price = getattr(transaction, "max_fee_per_gas", None)
+        if price is None:
+            price = transaction.gas_price
         if vm.state.get_balance(sender) < transaction.value + transaction.gas * price:
             raise Rejected("insufficient funds for gas * price + value")
         return transaction

@@ -199,7 +199,9 @@ class LedgerStore:
                 "FROM ledger ORDER BY time DESC, round DESC LIMIT ?",
                 (limit,),
             ).fetchall()
-        return [LedgerRow(r[0], r[1], r[2], r[3], r[4], r[5], json.loads(r[6]), r[7]) for r in found]
+        return [
+            LedgerRow(r[0], r[1], r[2], r[3], r[4], r[5], json.loads(r[6]), r[7]) for r in found
+        ]
 
     def totals(self, swarm: str, peer_id: str) -> Totals:
         with self._lock, self._told():
