@@ -23,7 +23,8 @@ class WaggleError(Exception):
         self.next_step = next_step
 
     def __str__(self) -> str:
-        return " ".join(_sentence(part) for part in (self.what, self.why, self.next_step) if part)
+        told = self.what.rstrip(". ") + f": {self.why}" if self.why else self.what
+        return " ".join(_sentence(part) for part in (told, self.next_step) if part)
 
 
 def _sentence(text: str) -> str:

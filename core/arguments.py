@@ -1,0 +1,212 @@
+"""The grammar of the command line: commands, options, help. What they do is in `cli.py`.
+
+Options stand before or behind the command; of two spellings of one option the later wins, but
+for --set, which adds up.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from core import __version__
+
+EPILOG = """\
+examples:
+  waggle                                   the console; asks a few questions on the first start
+  waggle run --headless --rounds 300       train 300 rounds, one line each
+  waggle run --profile trio                three nodes on this machine, in one swarm
+  waggle status --json                     how the node is, for a script
+  waggle --home /data/second               a second node on this machine
+
+settings, later ones win: defaults, profile, config.yaml in the home, WAGGLE__SECTION__KEY in the
+environment, --set section.key=value. `waggle config show` tells where each value comes from.
+
+exit codes: 0 done, 1 failed (a sentence says why), 2 wrong usage or configuration,
+130 interrupted, 141 output closed. `waggle status --help` and `waggle doctor --help` have more.
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="waggle",
+        description="A node of a decentralised reinforcement-learning swarm, and its console.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"waggle {__version__}")
+    _add_common(parser, top=True)
+    _add_settings(parser, top=True)
+    parser.set_defaults(command="console")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    run = _command(
+        commands,
+        "run",
+        "run a node: in the console, or without one (--headless)",
+        "examples:\n"
+        "  waggle run --headless --profile solo --rounds 300 --json\n"
+        "  waggle run --headless --supervise        restarts the node when it crashes\n"
+        "  waggle run --set game.groups=8 --seed 1\n\n"
+        "with --json, standard output carries one event a line and nothing else.\n"
+        "Ctrl+C ends at the round boundary; a second one, or SIGTERM, at once.\n\n"
+        "exit codes: 0 the rounds are done or it was asked to stop, 1 failed, 2 configuration",
+    )
+    _add_settings(run)
+    run.add_argument("--headless", action="store_true", help="no console: a line for each round")
+    run.add_argument("--rounds", type=_positive, metavar="N", help="end after N rounds")
+    run.add_argument("--json", action="store_true", help="one event a line, as JSON")
+    run.add_argument("--seed", type=_natural, metavar="N", help="the same as --set training.seed=N")
+    run.add_argument("--supervise", action="store_true", help="start it again when it crashes")
+    run.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+
+    status = _command(
+        commands,
+        "status",
+        "the verdict: is the node healthy, is it learning, does it count",
+        "works beside a running node, from its journal.\n\n"
+        "exit codes: 0 healthy, starting or paused; 3 degraded; 4 down; 1 no journal to read",
+    )
+    rewards = _command(
+        commands,
+        "rewards",
+        "the ledger: trained, submitted, confirmed, and what the coordinator says",
+        "participation: rounds in which this peer submitted\nreward: the sum of what it submitted\n"
+        "wins: votes that other peers gave it\n\nexit codes: 0, 1",
+    )
+    peers = _command(
+        commands,
+        "peers",
+        "who is in the swarm and whose rollouts were used",
+        "exit codes: 0, 1",
+    )
+    models = _command(
+        commands,
+        "models",
+        "models to choose from, and whether each fits this machine",
+        "any Hugging Face id or local path works as well: --set model.id=...\nexit codes: 0, 1",
+    )
+    for reporter in (status, rewards, peers, models):
+        _add_json(reporter)
+
+    evaluation = _command(
+        commands,
+        "eval",
+        "held-out evaluation of the current checkpoint",
+        "on seeds that no training ever sees; works beside a running node.\n"
+        "example: waggle eval --tasks 200 --samples 4 --json\nexit codes: 0, 1, 2",
+    )
+    _add_settings(evaluation)
+    _add_json(evaluation)
+    evaluation.add_argument("--tasks", type=_positive, metavar="N", help="how many tasks")
+    evaluation.add_argument("--samples", type=_positive, metavar="N", help="samples for each task")
+    evaluation.add_argument("--seed", type=_natural, metavar="N", help="seed of tasks and sampling")
+
+    identity = _group(commands, "identity", "the peer identity of this home")
+    _add_json(
+        _command(
+            identity,
+            "show",
+            "peer id, name and account",
+            "exit codes: 0, 1 there is none",
+            group="identity",
+        )
+    )
+    config = _group(commands, "config", "the configuration")
+    show = _command(
+        config,
+        "show",
+        "every value with its origin",
+        "exit codes: 0, 2 it cannot be used",
+        group="config",
+    )
+    _add_settings(show)
+    _add_json(show)
+
+    doctor = _command(
+        commands,
+        "doctor",
+        "check this machine and this home",
+        "exit codes: 0 all is well, 1 something is not; each line says what to do",
+    )
+    _add_settings(doctor)
+    _add_json(doctor)
+    _command(
+        commands,
+        "test",
+        "run the test suite (options go to pytest)",
+        "example: waggle test tests/test_config.py -k origin\nexit codes: those of pytest",
+    )
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    summary: str,
+    epilog: str,
+    group: str = "",
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_common(parser)
+    parser.set_defaults(command=f"{group} {name}".strip())
+    return parser
+
+
+def _group(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str
+) -> argparse._SubParsersAction[argparse.ArgumentParser]:
+    parser = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:])
+    return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+
+def _add_common(parser: argparse.ArgumentParser, top: bool = False) -> None:
+    """Options that may stand before or behind the command; the later one wins."""
+
+    def default(value: object) -> object:
+        return value if top else argparse.SUPPRESS
+
+    parser.add_argument(
+        "--home", metavar="DIR", default=default(None), help="the node's folder ($WAGGLE_HOME)"
+    )
+    parser.add_argument(
+        "--debug", action="store_true", default=default(False), help="show tracebacks"
+    )
+
+
+def _add_settings(parser: argparse.ArgumentParser, top: bool = False) -> None:
+    parser.add_argument(
+        "--profile",
+        metavar="P",
+        default=None if top else argparse.SUPPRESS,
+        help="solo, trio, join, or the path of a YAML file",
+    )
+    parser.add_argument(
+        "--set",
+        dest="set_before" if top else "set",
+        metavar="A.B=C",
+        action="append",
+        default=[] if top else argparse.SUPPRESS,
+        help="set one value; may be repeated",
+    )
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _natural(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    return int(text)

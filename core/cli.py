@@ -1,0 +1,197 @@
+"""The command line. Nothing heavy is imported before a command needs it: `--help` is instant.
+
+This is the edge where errors become sentences: a WaggleError is told and ends with 1 (2 for a
+configuration that cannot be used), anything else is a bug and is told as one, and a traceback is
+shown only with --debug.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.arguments import build_parser
+from core.errors import ConfigError, WaggleError
+from core.home import Home, default_home
+
+if TYPE_CHECKING:
+    from core.config import Effective
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+EXIT_PIPE = 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; its exit code. Never raises but for --help and wrong usage (SystemExit)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["test"]:  # everything behind it belongs to pytest
+        return _edge(lambda: _test(arguments[1:]), Home(default_home()), debug=False)
+    args = build_parser().parse_args(arguments)
+    args.set = [*args.set_before, *getattr(args, "set", [])]
+    home = Home(Path(args.home).expanduser().absolute() if args.home else default_home())
+    command = COMMANDS[args.command]
+    return _edge(lambda: command(args, home), home, args.debug)
+
+
+def _edge(command: Callable[[], int], home: Home, debug: bool) -> int:
+    try:
+        code = command()
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader is gone (`| head`); what is still buffered must not fail at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return EXIT_PIPE
+    except WaggleError as error:
+        if debug:
+            raise
+        print(f"waggle: {error}", file=sys.stderr)
+        return EXIT_USAGE if isinstance(error, ConfigError) else EXIT_FAILED
+    except Exception as error:  # the edge of the program: told here, the details in the log
+        if debug:
+            raise
+        from core.crash import write_crash
+
+        print(f"waggle: {write_crash(home, error)}", file=sys.stderr)
+        return EXIT_FAILED
+
+
+# --- commands ---------------------------------------------------------------------------------
+
+
+def _load(args: argparse.Namespace, home: Home) -> Effective:
+    from core.config import load
+
+    sets = list(args.set)
+    if getattr(args, "seed", None) is not None:
+        sets.append(f"training.seed={args.seed}")
+    return load(args.profile, home, sets=sets)
+
+
+def _console(args: argparse.Namespace, home: Home) -> int:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise WaggleError(
+            "The console needs a terminal",
+            "standard input or output is not one",
+            "Use `waggle run --headless`, or `ssh -t` for a console over SSH",
+        )
+    chosen = bool(args.profile or args.set or getattr(args, "seed", None) is not None)
+    onboarding = not home.config.exists() and not chosen
+    effective = _load(args, home)
+    if not onboarding:
+        from core.config import require_complete
+
+        require_complete(effective)
+    from tui.app import run_console
+
+    return run_console(home, effective, onboarding, load=lambda: _load(args, home))
+
+
+def _run(args: argparse.Namespace, home: Home) -> int:
+    if not args.headless:
+        if args.rounds is not None or args.json or args.supervise or args.child:
+            raise ConfigError(
+                "--rounds, --json and --supervise belong to --headless", "", "Add --headless"
+            )
+        return _console(args, home)
+    if args.supervise:
+        if args.rounds is not None:
+            raise ConfigError("--supervise is for a node without an end; leave out --rounds")
+        from core.supervisor import headless_arguments, supervise
+
+        return supervise(headless_arguments(args, home))
+    from core.config import require_complete
+
+    effective = _load(args, home)
+    require_complete(effective)
+    from core.headless import run
+
+    return run(effective, home, rounds=args.rounds, as_json=args.json, child=args.child)
+
+
+def _eval(args: argparse.Namespace, home: Home) -> int:
+    from core.config import load
+
+    effective = load(args.profile, home, sets=args.set)
+    from core.evaluation import evaluate
+
+    options = {} if args.seed is None else {"seed": args.seed}
+    return evaluate(
+        effective, home, tasks=args.tasks, samples=args.samples, as_json=args.json, **options
+    )
+
+
+def _status(args: argparse.Namespace, home: Home) -> int:
+    from core.reports import status
+
+    return status(home, args.json)
+
+
+def _rewards(args: argparse.Namespace, home: Home) -> int:
+    from core.reports import rewards
+
+    return rewards(home, args.json)
+
+
+def _peers(args: argparse.Namespace, home: Home) -> int:
+    from core.reports import peers
+
+    return peers(home, args.json)
+
+
+def _models(args: argparse.Namespace, home: Home) -> int:
+    from core.listings import models
+
+    return models(args.json)
+
+
+def _identity(args: argparse.Namespace, home: Home) -> int:
+    from core.listings import identity
+
+    return identity(home, args.json)
+
+
+def _config(args: argparse.Namespace, home: Home) -> int:
+    from core.listings import configuration
+
+    return configuration(_load(args, home), args.json)
+
+
+def _doctor(args: argparse.Namespace, home: Home) -> int:
+    from core.doctor import report
+
+    return report(lambda: _load(args, home), home, args.json)
+
+
+def _test(arguments: list[str]) -> int:
+    import subprocess
+
+    from core.home import REPO_ROOT
+
+    return subprocess.call([sys.executable, "-m", "pytest", *arguments], cwd=REPO_ROOT)
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, Home], int]] = {
+    "console": _console,
+    "run": _run,
+    "status": _status,
+    "rewards": _rewards,
+    "peers": _peers,
+    "models": _models,
+    "eval": _eval,
+    "identity show": _identity,
+    "config show": _config,
+    "doctor": _doctor,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

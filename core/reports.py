@@ -1,0 +1,187 @@
+"""What `status`, `rewards` and `peers` print: the console's twin, from the same NodeState.
+
+They read the journal of a home, beside a running node or after it. Text that came from peers is
+escaped: a name must not be able to move the cursor.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from typing import Any
+
+from core.fold import replay
+from core.health import verdict
+from core.home import Home, HomeLock
+from core.journal import Journal
+from core.state import NodeState
+
+EXIT_CODES = {"healthy": 0, "starting": 0, "paused": 0, "degraded": 3, "down": 4}
+SHOWN = 30
+
+
+def read(home: Home) -> tuple[NodeState, bool]:
+    """The state of the home and whether a node runs on it now."""
+    return replay(Journal(home.db).events()), HomeLock(home).held_by_other()
+
+
+def status(home: Home, as_json: bool) -> int:
+    """Print the verdict and the figures; 0 well, 3 degraded, 4 down."""
+    state, alive = read(home)
+    told = verdict(state, time.time(), alive)
+    if as_json:
+        _print_json(_status_data(state, alive) | {"verdict": asdict(told)})
+        return EXIT_CODES[told.level]
+    print(f"{told.level}: {told.reason}." + (f" {told.next_step}." if told.next_step else ""))
+    for name, value in _status_lines(state):
+        if value:
+            print(f"  {name:<10} {value}")
+    return EXIT_CODES[told.level]
+
+
+def _status_data(state: NodeState, alive: bool) -> dict[str, Any]:
+    last, node = state.last_round, state.node
+    return {
+        "running": alive and state.running,
+        "updated": state.updated,
+        "round": state.round,
+        "stage": state.stage,
+        "step": state.step,
+        "peer_id": node.peer_id if node else None,
+        "name": node.name if node else None,
+        "model": node.model if node else None,
+        "profile": node.profile if node else None,
+        "last_round": asdict(last) if last else None,
+        "rounds_trained": state.ledger.trained,
+        "submitted": state.ledger.submitted,
+        "confirmed": dict(state.ledger.confirmed),
+        "failed": dict(state.ledger.failed),
+        "queue": len(state.ledger.pending),
+        "peers": len(state.peers),
+        "services": {name: asdict(service) for name, service in state.services.items()},
+        "evaluation": asdict(state.evaluation) if state.evaluation else None,
+        "incidents": [asdict(line) for line in state.incidents[-10:]],
+    }
+
+
+def _status_lines(state: NodeState) -> list[tuple[str, str]]:
+    node, last, ledger = state.node, state.last_round, state.ledger
+    lines = []
+    if node:
+        lines.append(("node", f"{clean(node.name)}  {node.peer_id}"))
+        lines.append(("model", clean(node.model)))
+        lines.append(("swarm", f"{clean(node.swarm)}, profile {clean(node.profile)}"))
+    if last:
+        loss = "no step" if last.loss is None else f"{last.loss:+.4f}"
+        lines.append(("round", f"{last.round}, {ago(last.time)}, {last.seconds:.1f} s"))
+        lines.append(
+            (
+                "reward",
+                f"{last.reward_mean:.3f} own, {last.swarm_reward_mean:.3f} swarm; loss {loss}",
+            )
+        )
+    if ledger.trained:
+        confirmed, failed = sum(ledger.confirmed.values()), sum(ledger.failed.values())
+        lines.append(
+            (
+                "ledger",
+                f"{ledger.trained} rounds trained; {confirmed} submissions confirmed, "
+                f"{len(ledger.pending)} waiting, {failed} refused",
+            )
+        )
+    lines.append(("peers", str(len(state.peers)) if state.peers else ""))
+    down = [f"{clean(n)} {clean(s.status)}" for n, s in state.services.items() if s.status != "up"]
+    lines.append(("services", ", ".join(down)))
+    if state.evaluation:
+        told = state.evaluation
+        lines.append(
+            ("held-out", f"pass@1 {told.pass_at_1:.3f}, greedy {told.greedy_pass_at_1:.3f}")
+        )
+    return lines
+
+
+def rewards(home: Home, as_json: bool) -> int:
+    """Print the ledger's totals, the coordinator's counters, and the newest submissions."""
+    state, _ = read(home)
+    ledger, counters = state.ledger, state.counters
+    rows = sorted((*ledger.pending, *ledger.settled), key=lambda row: (row.round or 0, row.changed))
+    if as_json:
+        _print_json(
+            {
+                "trained": ledger.trained,
+                "submitted": ledger.submitted,
+                "confirmed": dict(ledger.confirmed),
+                "failed": dict(ledger.failed),
+                "coordinator": asdict(counters) if counters else None,
+                "submissions": [asdict(row) for row in rows],
+            }
+        )
+        return 0
+    print(f"{ledger.trained} rounds trained, {ledger.submitted} submissions")
+    for kind in sorted({*ledger.confirmed, *ledger.failed}):
+        confirmed, failed = ledger.confirmed.get(kind, 0), ledger.failed.get(kind, 0)
+        print(f"  {clean(kind):<10} {confirmed} confirmed, {failed} refused")
+    if counters:
+        print(
+            f"coordinator ({ago(counters.time)}): participation {counters.participation}, "
+            f"reward {counters.total_reward}, wins {counters.wins}"
+        )
+    else:
+        print("coordinator: not read yet")
+    for row in rows[-SHOWN:]:
+        detail = row.error or row.tx_hash
+        value = row.value if row.kind == "reward" else ""
+        print(
+            f"  round {row.round} {clean(row.kind):<9} {value:>6} {row.status:<9} {clean(detail)}"
+        )
+    return 0
+
+
+def peers(home: Home, as_json: bool) -> int:
+    """Print the peers, the last seen first."""
+    state, _ = read(home)
+    rows = sorted(state.peers.values(), key=lambda peer: -peer.last_seen)
+    if as_json:
+        _print_json(
+            {
+                "peers": [asdict(peer) for peer in rows],
+                "admitted": state.admitted,
+                "rejected": dict(state.rejected),
+            }
+        )
+        return 0
+    if not rows:
+        print("No other peer was seen yet; a swarm of one is a normal state.")
+        return 0
+    head = f"{'name':<28} {'last seen':>12} {'round':>6} {'reward':>7} {'groups':>7} {'used':>6}"
+    print(f"{head}  peer id")
+    for peer in rows[:SHOWN]:
+        reward = "" if peer.reward_mean is None else f"{peer.reward_mean:.3f}"
+        print(
+            f"{clean(peer.name)[:28]:<28} {ago(peer.last_seen):>12} {peer.last_round!s:>6} "
+            f"{reward:>7} {peer.groups:>7} {peer.used:>6}  {clean(peer.peer_id)}"
+        )
+    if len(rows) > SHOWN:
+        print(f"and {len(rows) - SHOWN} more; --json has all")
+    for reason, count in state.rejected.items():
+        print(f"rejected: {count} groups, {clean(reason)}")
+    return 0
+
+
+def ago(then: float) -> str:
+    """A duration that a person reads at a glance."""
+    seconds = max(0.0, time.time() - then)
+    for limit, unit, name in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / unit:.0f} {name} ago"
+    return f"{seconds / 86_400:.0f} days ago"
+
+
+def clean(text: str) -> str:
+    """The text in one line, whatever would control a terminal escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _print_json(data: dict[str, Any]) -> None:
+    print(json.dumps(data, ensure_ascii=True))
