@@ -9,30 +9,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from core.errors import WaggleError
 from core.protocols import Progress, StepReport
 from core.rollouts import Rollout, RolloutGroup, Task, TaskId
 from core.schema import Config, SamplingSection
 from core.training import state
-from core.training.batches import pad_right
 from core.training.checkpoint import verify, write_folder
-from core.training.grpo import Normaliser, foreign_weight, policy_loss
-from core.training.logprobs import Scored, completion_logprobs
+from core.training.gradient import accumulate, trainable
 from core.training.metrics import length_metrics, reward_metrics
 from core.training.models import LoadedModel, load_model
 from core.training.optimizer import Optimizer
 from core.training.prompts import decode, prompt_ids
-from core.training.rows import Row, Rows, build_rows, micro_batches
+from core.training.rows import build_rows
 from core.training.sampler import sample
 
-LOGIT_CELLS = 1 << 27
-"""Most logits of one micro-batch (512 MiB in float32; a backward pass holds about three times)."""
 SAMPLE_ROWS = 512
 """Most completions decoded at once; more tasks than that are sampled in turns."""
 
@@ -177,13 +171,17 @@ class TorchEngine:
             **reward_metrics([group.rewards for group in groups], foreign),
             **length_metrics([len(r.ids) for r in data.rows], [r.finished for r in data.rows]),
         }
-        beta = self.config.training.beta
-        trained = [r for r in data.rows if not r.masked and (r.advantage or beta)]
         loss, grad_norm, skipped = None, 0.0, "no_signal"
+        trained = trainable(data.rows, self.config)
         if trained:
-            tally = self._accumulate(data, trained)
-            metrics |= tally.metrics(beta)
-            if tally.weight > 0 or beta:
+            self._optimizer.clear()
+            self.model.train()
+            try:
+                tally = accumulate(self.loaded, self._reference, self.config, data, trained)
+            finally:
+                self.model.eval()
+            metrics |= tally.metrics()
+            if tally.pull > 0:
                 metrics["learning_rate"] = self._optimizer.learning_rate(self.step)
                 grad_norm, taken = self._optimizer.step(self.step)
                 skipped = "" if taken else "non_finite"
@@ -198,89 +196,6 @@ class TorchEngine:
         return StepReport(
             loss, grad_norm if "grad_norm" in finite else 0.0, self.step, skipped, finite
         )
-
-    def _accumulate(self, data: Rows, trained: list[Row]) -> _Tally:
-        """Forward and backward over micro-batches; gradients add up on the model."""
-        vocabulary = self.model.get_output_embeddings().weight.shape[0]
-        cells = max(1, LOGIT_CELLS // vocabulary)
-        tally = _Tally()
-        self._optimizer.clear()
-        self.model.train()
-        try:
-            for batch in micro_batches(trained, self.config.training.micro_batch, cells):
-                self._backward(batch, data.prompts, data.normaliser, tally)
-        finally:
-            self.model.eval()
-        return tally
-
-    def _backward(
-        self,
-        batch: list[Row],
-        prompts: Sequence[Sequence[int]],
-        normaliser: Normaliser,
-        tally: _Tally,
-    ) -> None:
-        training = self.config.training
-        scored = self._score(self.model, batch, prompts)
-        logps = scored.logps.detach()
-        old = self._old_logps(batch, logps)
-        weights = self._weights(batch, logps, scored.mask)
-        advantage = torch.tensor([r.advantage for r in batch], device=logps.device) * weights
-        reference = None
-        if self._reference is not None:
-            with torch.no_grad():
-                reference = self._score(self._reference, batch, prompts).logps
-        result = policy_loss(
-            scored.logps,
-            old,
-            advantage,
-            scored.mask,
-            normaliser,
-            loss_type=training.loss_type,
-            epsilon_low=training.epsilon_low,
-            epsilon_high=training.epsilon_high,
-            beta=training.beta,
-            ref_logps=reference,
-        )
-        result.loss.backward()
-        tally.add(batch, scored, result.loss, weights, advantage)
-        tally.add_tokens("kl", result.kl, scored.mask)
-        tally.add_tokens("clip_ratio_low", result.clipped_low, scored.mask)
-        tally.add_tokens("clip_ratio_high", result.clipped_high, scored.mask)
-
-    def _score(self, model: object, batch: list[Row], prompts: Sequence[Sequence[int]]) -> Scored:
-        numbers = list(dict.fromkeys(row.group for row in batch))
-        place = {number: i for i, number in enumerate(numbers)}
-        return completion_logprobs(
-            model,
-            [prompts[number] for number in numbers],
-            [place[row.group] for row in batch],
-            [row.ids for row in batch],
-            temperature=self.config.sampling.temperature,
-            pad_id=self.loaded.pad_id,
-        )
-
-    def _old_logps(self, batch: list[Row], logps: Tensor) -> Tensor:
-        """The sampler's log-probs where they are of the same distribution, else the trainer's own.
-
-        Filters (top-k, top-p, min-p) renormalise what the sampler draws from; foreign completions
-        have no comparable log-probs. Both count as on-policy, with a ratio of exactly 1.
-        """
-        s = self.config.sampling
-        if s.top_k or s.top_p < 1.0 or s.min_p > 0.0:
-            return logps
-        known = torch.tensor([bool(row.old_logps) for row in batch], device=logps.device)
-        rows = [row.old_logps or (0.0,) * len(row.ids) for row in batch]
-        return torch.where(known[:, None], pad_right(rows, 0.0, logps.dtype, logps.device), logps)
-
-    @staticmethod
-    def _weights(batch: list[Row], logps: Tensor, mask: Tensor) -> Tensor:
-        means = ((logps * mask).sum(-1) / mask.sum(-1).clamp(min=1.0)).tolist()
-        values = [
-            foreign_weight(row.advantage, mean, row.claimed) if row.foreign else 1.0
-            for row, mean in zip(batch, means, strict=True)
-        ]
-        return torch.tensor(values, device=logps.device)
 
     def _process_metrics(self, started: float) -> dict[str, float]:
         import psutil
@@ -333,51 +248,3 @@ class TorchEngine:
             f"it was made from {facts.get('model')}",
             "Start with that model, or move the checkpoints folder away to begin anew",
         )
-
-
-@dataclass
-class _Tally:
-    """Sums over the micro-batches of one update."""
-
-    loss: float = 0.0
-    weight: float = 0.0
-    """Sum of |advantage| after weighting: 0 when nothing pulls anywhere."""
-    tokens: int = 0
-    foreign_tokens: int = 0
-    foreign_weights: list[float] = field(default_factory=list)
-    gaps: float = 0.0
-    gap_tokens: int = 0
-    gap_max: float = 0.0
-    sums: dict[str, float] = field(default_factory=dict)
-
-    def add(
-        self, batch: list[Row], scored: Scored, loss: Tensor, weights: Tensor, advantage: Tensor
-    ) -> None:
-        self.loss += float(loss.detach())
-        self.weight += float(advantage.abs().sum())
-        self.tokens += sum(len(row.ids) for row in batch)
-        self.foreign_tokens += sum(len(row.ids) for row in batch if row.foreign)
-        pairs = zip(batch, weights.tolist(), strict=True)
-        self.foreign_weights += [weight for row, weight in pairs if row.foreign]
-        self.add_tokens("entropy", scored.entropy, scored.mask)
-        for row, values in zip(batch, scored.logps.detach().tolist(), strict=True):
-            for old, new in zip(row.old_logps, values, strict=False):
-                gap = abs(old - new)
-                self.gaps += gap
-                self.gap_max = max(self.gap_max, gap)
-            self.gap_tokens += len(row.old_logps)
-
-    def add_tokens(self, name: str, values: Tensor, mask: Tensor) -> None:
-        self.sums[name] = self.sums.get(name, 0.0) + float((values * mask).sum())
-
-    def metrics(self, beta: float) -> dict[str, float]:
-        tokens = max(1, self.tokens)
-        out = {name: total / tokens for name, total in self.sums.items() if name != "kl" or beta}
-        out["trained_tokens"] = float(self.tokens)
-        out["foreign_token_share"] = self.foreign_tokens / tokens
-        if self.foreign_weights:
-            out["foreign_weight_mean"] = sum(self.foreign_weights) / len(self.foreign_weights)
-        if self.gap_tokens:
-            out["logprob_gap_mean"] = self.gaps / self.gap_tokens
-            out["logprob_gap_max"] = self.gap_max
-        return out

@@ -62,7 +62,9 @@ def completion_logprobs(
     ).logits
     parts = [_score(first.index_select(0, index), ids[:, :1], temperature)]
     if ids.shape[1] > 1:
-        cache.batch_select_indices(index)
+        # Not batch_select_indices: its backward adds up in no fixed order on several CPU threads,
+        # and a resumed run would drift from an uninterrupted one.
+        cache.reorder_cache(index)
         # The last token of the longest completion predicts nothing, so it is not fed.
         logits = model(
             input_ids=ids[:, :-1],

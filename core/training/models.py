@@ -111,11 +111,14 @@ def load_weights_of(path: str, dtype: torch.dtype) -> Any:
 
 
 def choose_device(wanted: str) -> torch.device:
-    """`auto` takes a GPU where torch can use one. WaggleError when the wanted one is missing."""
+    """`auto` is cuda where torch has it, else the CPU. WaggleError when the wanted one is missing.
+
+    mps is used on request only: for the small models of a CPU node it is slower than the CPU.
+    """
     cuda = torch.cuda.is_available()
     mps = torch.backends.mps.is_available()
     if wanted == "auto":
-        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+        return torch.device("cuda" if cuda else "cpu")
     if (wanted == "cuda" and not cuda) or (wanted == "mps" and not mps):
         raise WaggleError(
             f"The device {wanted!r} cannot be used",

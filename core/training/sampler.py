@@ -60,7 +60,8 @@ def sample(
     cap = sampling.max_new_tokens
     chances = None
     if sampling.temperature > 0:
-        chances = torch.rand(rows, cap, dtype=torch.float64, generator=generator).to(device)
+        chances = torch.rand(rows, cap, dtype=torch.float64, generator=generator)
+        chances = chances.to(device, _precision(device))
     if stop.is_set():
         raise Interrupted
     tokens = torch.full((rows, cap), pad_id, device=device)
@@ -152,10 +153,15 @@ def draw(scores: Tensor, chances: Tensor) -> Tensor:
     scores: (B, V) log-probabilities. chances: (B,), uniform in [0, 1). A token of probability 0
     is never drawn, since the cumulative sum does not grow there.
     """
-    cumulative = scores.exp().cumsum(-1, dtype=torch.float64)
+    cumulative = scores.exp().cumsum(-1, dtype=_precision(scores.device))
     target = (chances * cumulative[:, -1])[:, None]
     chosen = torch.searchsorted(cumulative, target, right=True)[:, 0]
     return chosen.clamp_(max=scores.shape[-1] - 1)
+
+
+def _precision(device: torch.device) -> torch.dtype:
+    """Of cumulative sums over the vocabulary: double, but Apple's GPUs have none."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def _collect(

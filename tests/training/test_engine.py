@@ -124,7 +124,7 @@ def test_a_gradient_that_is_not_finite_changes_nothing(engine, game):
 
 def test_an_exception_leaves_eval_mode(engine, game, monkeypatch):
     groups, tasks = one_round(engine, game)
-    monkeypatch.setattr("core.training.engine.policy_loss", None)
+    monkeypatch.setattr("core.training.gradient.policy_loss", None)
     with pytest.raises(TypeError):
         engine.update(groups, tasks)
     assert not engine.model.training
@@ -205,9 +205,10 @@ def test_an_overlong_foreign_text_is_cut(engine):
     assert report.metrics["truncated_fraction"] == 0.5
 
 
-@pytest.mark.parametrize("beta", [0.0, 0.1])
-def test_resume_is_exact(model_folders, game, tmp_path, beta):
+@pytest.mark.parametrize(("beta", "threads"), [(0.0, 1), (0.0, 2), (0.1, 1)])
+def test_resume_is_exact(model_folders, game, tmp_path, beta, threads):
     config = make_config(model_folders["qwen3"], beta=beta)
+    config = replace(config, model=replace(config.model, threads=threads))
     straight = TorchEngine(config)
     expected = play(straight, game, range(4))
     first = TorchEngine(config)
