@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -64,7 +64,7 @@ def completion_logprobs(
     if ids.shape[1] > 1:
         # Not batch_select_indices: its backward adds up in no fixed order on several CPU threads,
         # and a resumed run would drift from an uninterrupted one.
-        cache.reorder_cache(index)
+        cache.reorder_cache(cast(torch.LongTensor, index))
         # The last token of the longest completion predicts nothing, so it is not fed.
         logits = model(
             input_ids=ids[:, :-1],
