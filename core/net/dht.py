@@ -134,9 +134,11 @@ class Dht:
             ended.cancel()
 
     async def close(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while tasks := list(self._tasks):
+            for task in tasks:
+                task.cancel()
+            # again and again: before Python 3.12, wait_for may swallow a cancellation
+            await asyncio.wait(tasks, timeout=0.1)
         await self._p2p.shutdown()
         await self._daemon.stop()
 

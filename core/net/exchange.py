@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from core.errors import TransientError
+from core.errors import ConfigError, TransientError
 from core.net import records, wire
 from core.net.identity import Identity
 from core.net.link import NetLink
@@ -47,6 +47,12 @@ class StreamExchange:
         book: PeerBook | None = None,
         limits: wire.Limits | None = None,
     ) -> None:
+        if not records.is_swarm_name(swarm):
+            raise ConfigError(
+                f"swarm.name {swarm!r} cannot be used",
+                "a swarm's name is 1 to 64 letters, digits, dots, dashes or underscores",
+                "Choose another swarm.name",
+            )
         self.peer_id = identity.peer_id
         self.book = book or PeerBook()
         self._link, self._identity, self._swarm = link, identity, swarm
@@ -63,7 +69,12 @@ class StreamExchange:
         While the network part starts, the contribution waits for it; TransientError when it is
         down.
         """
-        payload, count = wire.encode_within(groups, self._limits)
+        try:
+            payload, count = wire.encode_within(groups, self._limits)
+        except ValueError as error:
+            raise TransientError(
+                "My rollouts of this round cannot be shared", str(error), "The round goes on alone"
+            ) from error
         rewards = [r.reward for g in groups[:count] for r in g.rollouts if r.reward is not None]
         now = time.time()
         hints = [m.rsplit("/p2p/", 1)[0] for m in self._link.status.maddrs]
@@ -180,6 +191,8 @@ class _Hunt:
             groups = sum(len(c.groups) for c in self.seen.values())
             waiting = [p for p in expected if p not in self.seen]
             if now >= deadline or self._enough(groups, want, bool(waiting), now, fair):
+                break
+            if not reachable and self._link.status.status in ("starting", "down"):
                 break
             lonely = not expected and not self._fetching()
             if lonely and (not reachable or now - self._began >= GRACE_S):

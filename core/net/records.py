@@ -199,6 +199,11 @@ def _check(record: Record) -> None:
         raise ValueError("the peer id is not that of the public key")
 
 
+def is_swarm_name(text: str) -> bool:
+    """Whether a swarm may be called that: 1 to 64 letters, digits, dots, dashes, underscores."""
+    return bool(_SWARM.fullmatch(text))
+
+
 def is_maddr(text: object) -> bool:
     """Whether `text` looks like a multiaddr of bounded length; the daemon parses it for real."""
     return type(text) is str and len(text) <= MAX_MADDR_CHARS and bool(_MADDR.fullmatch(text))

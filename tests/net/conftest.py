@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from core.net.exchange import StreamExchange
 from core.net.identity import Identity, load_or_create
@@ -16,6 +17,9 @@ from core.net.link import LinkOptions, NetLink, NetStatus
 from core.net.peers import PeerBook
 from core.protocols import Gathered
 from core.rollouts import Rollout, RolloutGroup, TaskId
+
+settings.register_profile("busy-machine", deadline=None)
+settings.load_profile("busy-machine")
 
 
 @dataclass
