@@ -19,6 +19,8 @@ from core.schema import Config
 if TYPE_CHECKING:
     from core.chain.coordinator import WalletCoordinator
 
+FLUSH_S = 5.0
+
 
 class ChainRoom:
     """Owns the services process and the outbox of one node."""
@@ -109,6 +111,10 @@ class ChainRoom:
             self._emit(events.ServiceChanged(service="chain", status=status, detail=detail))
 
     def close(self) -> None:
+        # What the last round earned should be on the chain when the command returns; what cannot
+        # be sent in time stays in the outbox for the next start.
+        if self._status == "up":
+            self.ledger.flush(FLUSH_S)
         self._closing.set()
         self.ledger.close()
         if self._coordinator is not None:

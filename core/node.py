@@ -24,6 +24,8 @@ from core.siblings import Siblings
 from core.training_room import TrainingRoom
 from core.worker import NodeWorker
 
+SIBLINGS_TIMEOUT_S = 90.0
+
 
 class Node:
     """One node on one home. `bus` carries its events; its methods are safe from any thread."""
@@ -120,6 +122,7 @@ class Node:
             net = NetRoom(config, home, self.identity, emit)
             self._closers.append(net.close)
             net.start()
+        siblings = self._start_siblings(chain, net) if config.swarm.nodes > 1 else None
         training = TrainingRoom(config, home, emit)
         self._closers.append(training.close)
         training.load()
@@ -128,8 +131,9 @@ class Node:
         clock: Clock = chain or LocalClock(training.resumed_round or 0)
         if chain is not None:
             chain.ledger.start()
-        if config.swarm.nodes > 1:
-            self._start_siblings(chain, net, commands)
+        if siblings is not None:
+            # A swarm of three that begins as one would spend its first rounds alone.
+            siblings.wait(commands.stop_now, SIBLINGS_TIMEOUT_S)
         return Parts(
             peer_id=self.identity.peer_id,
             config=config,
@@ -143,20 +147,22 @@ class Node:
             rss_mib=_rss_mib,
         )
 
-    def _start_siblings(
-        self, chain: ChainRoom | None, net: NetRoom | None, commands: Commands
-    ) -> None:
-        settings: dict[str, object] = {"swarm.host": False, "swarm.nodes": 1}
-        if chain is not None:
-            rpc_url, contract = chain.address(commands.stop_now)
-            settings |= {"chain.rpc_url": rpc_url, "chain.contract": contract}
-        else:
-            settings["chain.enabled"] = False
-        if net is not None:
-            settings["net.bootnodes"] = net.addresses(commands.stop_now)
+    def _start_siblings(self, chain: ChainRoom | None, net: NetRoom | None) -> Siblings:
+        def settings() -> dict[str, object]:
+            given: dict[str, object] = {"swarm.host": False, "swarm.nodes": 1}
+            if chain is not None:
+                rpc_url, contract = chain.address(self.commands.stop_now)
+                given |= {"chain.rpc_url": rpc_url, "chain.contract": contract}
+            else:
+                given["chain.enabled"] = False
+            if net is not None:
+                given["net.bootnodes"] = net.addresses(self.commands.stop_now)
+            return given
+
         siblings = Siblings(self.home, self.effective.profile, self.bus.emit)
         self._closers.append(siblings.stop)
         siblings.start(self.config.swarm.nodes - 1, settings, self.config.training.seed)
+        return siblings
 
 
 def _rss_mib() -> float:

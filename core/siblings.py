@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from core import children, events
+from core.errors import WaggleError
 from core.home import Home
 
 MAX_BACKOFF_S = 60.0
@@ -31,16 +32,33 @@ class Siblings:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._running: dict[int, subprocess.Popen[bytes]] = {}
+        self._ready: dict[int, threading.Event] = {}
 
-    def start(self, count: int, settings: Mapping[str, Any], seed: int) -> None:
-        """Start nodes 2 .. count+1 with `settings` set over the profile; return at once."""
+    def start(self, count: int, settings: Callable[[], Mapping[str, Any]], seed: int) -> None:
+        """Start nodes 2 .. count+1 and return at once.
+
+        settings: what is set over the profile; asked in the children's threads, may take its time
+        and may raise WaggleError.
+        """
         for number in range(2, count + 2):
-            arguments = self._arguments(number, {**settings, "training.seed": seed + number - 1})
+            self._ready[number] = threading.Event()
             thread = threading.Thread(
-                target=self._watch, args=(number, arguments), name=f"node-{number}", daemon=True
+                target=self._watch,
+                args=(number, settings, seed + number - 1),
+                name=f"node-{number}",
+                daemon=True,
             )
             self._threads.append(thread)
             thread.start()
+
+    def wait(self, stop: threading.Event, timeout_s: float) -> bool:
+        """Wait until every child has its model loaded; False at the deadline or on `stop`."""
+        deadline = time.monotonic() + timeout_s
+        for ready in self._ready.values():
+            while not ready.wait(0.1):
+                if stop.is_set() or time.monotonic() > deadline:
+                    return False
+        return True
 
     def stop(self) -> None:
         """Close the children's standard input, which tells them to end, and wait for them."""
@@ -54,33 +72,43 @@ class Siblings:
             thread.join(10.0)
 
     def _arguments(self, number: int, settings: Mapping[str, Any]) -> list[str]:
-        arguments = ["run", "--headless", "--child", "--profile", self._profile]
+        arguments = ["run", "--headless", "--child", "--json", "--profile", self._profile]
         arguments += ["--home", str(self._home.node(number).path)]
         for key, value in settings.items():
             text = value if isinstance(value, str) else json.dumps(value)
             arguments += ["--set", f"{key}={text}"]
         return arguments
 
-    def _watch(self, number: int, arguments: list[str]) -> None:
+    def _watch(self, number: int, settings: Callable[[], Mapping[str, Any]], seed: int) -> None:
         backoff = 1.0
         home = self._home.node(number)
         while not self._stop.is_set():
             started = time.monotonic()
             self._tell(number, "starting")
-            child = children.spawn("core.cli", arguments, log=self._log(home))
-            self._running[number] = child
-            self._tell(number, "up", f"process {child.pid}")
-            if child.stdout is not None:
-                # Its readable lines are in its own journal; the pipe is emptied so it never blocks.
-                while child.stdout.read(65_536):
-                    pass
-            status = child.wait()
-            del self._running[number]
+            try:
+                arguments = self._arguments(number, {**settings(), "training.seed": seed})
+                child = children.spawn("core.cli", arguments, log=self._log(home))
+                self._running[number] = child
+                if self._stop.is_set() and child.stdin is not None:
+                    child.stdin.close()
+                self._listen(number, child)
+                why = f"ended with status {child.wait()}"
+                del self._running[number]
+            except WaggleError as error:
+                why = str(error)
             if self._stop.is_set():
                 return
-            self._tell(number, "down", f"ended with status {status}, starting it again")
+            self._tell(number, "down", f"{why}; starting it again")
             backoff = 1.0 if time.monotonic() - started > 60 else min(MAX_BACKOFF_S, backoff * 2)
             self._stop.wait(backoff)
+
+    def _listen(self, number: int, child: subprocess.Popen[bytes]) -> None:
+        """Read the child's events until it ends; the rest of them stays in its own journal."""
+        assert child.stdout is not None
+        for line in child.stdout:
+            if b'"model_loaded"' in line[:40]:
+                self._tell(number, "up", f"process {child.pid}")
+                self._ready[number].set()
 
     @staticmethod
     def _log(home: Home) -> Path:
