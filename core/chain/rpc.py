@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError as Urllib3Error
 from web3 import HTTPProvider
 from web3.types import RPCEndpoint
 
@@ -45,12 +46,16 @@ class _Bounded(HTTPAdapter):
         response = super().send(request, *args, **{**kwargs, "stream": True})
         body = bytearray()
         try:
-            for part in response.iter_content(65_536):
+            # read1, not iter_content: that would wait for a whole chunk of a dripping answer.
+            while part := response.raw.read1(65_536, decode_content=True):
                 body += part
                 if len(body) > MAX_ANSWER_BYTES:
                     raise requests.ConnectionError("the answer is larger than 16 MiB")
                 if time.monotonic() > deadline:
                     raise requests.Timeout("the answer did not end in time")
+        except Urllib3Error as error:
+            response.close()
+            raise requests.ConnectionError("the answer broke off") from error
         except BaseException:
             response.close()
             raise
