@@ -8,7 +8,8 @@ nothing of tries, accounts or contracts.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from core.errors import StorageError
 from core.home import storage_errors
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS kv (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS kv (
+    key BLOB PRIMARY KEY, value BLOB NOT NULL, state INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS kv_by_state ON kv (state) WHERE state > 0;
 CREATE TABLE IF NOT EXISTS logs (
     block INTEGER NOT NULL, position INTEGER NOT NULL, tx_hash BLOB NOT NULL,
     address BLOB NOT NULL, topic0 BLOB, topic1 BLOB, topic2 BLOB, topic3 BLOB, data BLOB NOT NULL,
@@ -87,16 +90,32 @@ class ChainStore(BaseDB):
     def is_empty(self) -> bool:
         return self._query("SELECT 1 FROM kv LIMIT 1", ()).fetchone() is None
 
-    def commit(self, logs: Iterable[LogEntry] = ()) -> None:
-        """Make everything staged, and `logs`, durable at once, or nothing of it."""
-        puts = [(k, v) for k, v in self._staged.items() if v is not None]
+    def staged(self) -> Set[bytes]:
+        return self._staged.keys()
+
+    def commit(
+        self,
+        logs: Iterable[LogEntry] = (),
+        block: int = 0,
+        state_keys: Set[bytes] = frozenset(),
+    ) -> None:
+        """Make everything staged, and `logs`, durable at once, or nothing of it.
+
+        state_keys: the staged keys that are state nodes, written by block `block`; they may be
+        dropped one day, all others are kept for ever.
+        """
+        puts = [
+            (k, v, block if k in state_keys else 0)
+            for k, v in self._staged.items()
+            if v is not None
+        ]
         drops = [(k,) for k, v in self._staged.items() if v is None]
         rows = [
             (e.block, e.position, e.tx_hash, e.address, *_padded(e.topics), e.data) for e in logs
         ]
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("INSERT OR REPLACE INTO kv VALUES (?, ?)", puts)
+            self._db.executemany("INSERT OR REPLACE INTO kv VALUES (?, ?, ?)", puts)
             self._db.executemany("DELETE FROM kv WHERE key = ?", drops)
             self._db.executemany("INSERT INTO logs VALUES (?,?,?,?,?,?,?,?,?)", rows)
             self._db.execute("COMMIT")
@@ -137,6 +156,59 @@ class ChainStore(BaseDB):
             for r in rows
         ]
 
+    # --- sweeping -----------------------------------------------------------------------------
+
+    @property
+    def swept(self) -> int:
+        """Up to which block superseded state was deleted."""
+        return int(self._query("PRAGMA user_version", ()).fetchone()[0])
+
+    @swept.setter
+    def swept(self, block: int) -> None:
+        self._query(f"PRAGMA user_version = {int(block)}", ())
+
+    @contextmanager
+    def reader(self) -> Iterator[Callable[[bytes], bytes]]:
+        """Reads what is committed, over a connection of its own: no lock is needed."""
+        db = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=10.0)
+
+        def read(key: bytes) -> bytes:
+            row = db.execute("SELECT value FROM kv WHERE key = ?", (key,)).fetchone()
+            if row is None:
+                raise KeyError(key)
+            return bytes(row[0])
+
+        try:
+            yield read
+        except (sqlite3.Error, KeyError) as error:
+            raise self._told(error) from error
+        finally:
+            db.close()
+
+    def state_keys(self, block: int) -> list[bytes]:
+        """State nodes that were written last by a block up to `block`."""
+        db = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=10.0)
+        try:
+            found = db.execute("SELECT key FROM kv WHERE state BETWEEN 1 AND ?", (block,))
+            return [bytes(row[0]) for row in found]
+        except sqlite3.Error as error:
+            raise self._told(error) from error
+        finally:
+            db.close()
+
+    def drop_state(self, keys: Sequence[bytes], block: int) -> None:
+        """Delete state nodes, but none that a block after `block` wrote again."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(
+                "DELETE FROM kv WHERE key = ? AND state BETWEEN 1 AND ?", [(k, block) for k in keys]
+            )
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise self._told(error) from error
+
     def close(self) -> None:
         self._db.close()
 
@@ -146,7 +218,7 @@ class ChainStore(BaseDB):
         except sqlite3.Error as error:
             raise self._told(error) from error
 
-    def _told(self, error: sqlite3.Error) -> StorageError:
+    def _told(self, error: Exception) -> StorageError:
         return StorageError(
             f"The devnet cannot use {self._path}",
             str(error),

@@ -15,7 +15,6 @@ from typing import Any
 
 import rlp
 from eth.abc import BlockAPI, BlockHeaderAPI, ComputationAPI, SignedTransactionAPI
-from eth.db.atomic import AtomicDB
 from eth.exceptions import (
     HeaderNotFound,
     TransactionNotFound,
@@ -25,18 +24,19 @@ from eth.exceptions import (
 from eth.exceptions import Revert as EvmRevert
 from eth_account import Account
 from eth_keys.exceptions import BadSignature
-from eth_tester.backends.pyevm.main import PyEVMBackend, get_default_genesis_params
-from eth_tester.backends.pyevm.main import setup_tester_chain as _setup_tester_chain
 from eth_utils import ValidationError
 from eth_utils.crypto import keccak
+from trie.exceptions import MissingTrieNode
 
 from core.chain.chainstore import ChainStore, LogEntry
+from core.chain.genesis import ETHER, FAUCET_KEY, DurableBackend
+from core.chain.statesweep import reachable
 
-ETHER = 10**18
 CALL_GAS = 25_000_000
 MAX_TRANSACTION_BYTES = 128 * 1024
-FAUCET_KEY = keccak(text="waggle devnet faucet")
-"""Public on purpose: the devnet's ether is worth nothing and pays only for gas on it."""
+KEEP_STATES = 128
+"""Calls on the state of this many past blocks can be answered, as on an ordinary full node."""
+SWEEP_BATCH = 500
 FAUCET_GIFT = 1000 * ETHER
 FAUCET_ENOUGH = 100 * ETHER
 
@@ -66,40 +66,20 @@ class Reverted(Exception):
         self.data = data
 
 
-class _Backend(PyEVMBackend):
-    """eth-tester's backend with its chain in a `ChainStore` instead of memory."""
-
-    def __init__(self, store: ChainStore) -> None:
-        self._store = store
-        faucet = Account.from_key(FAUCET_KEY).address
-        funds = {"balance": 10**12 * ETHER, "nonce": 0, "code": b"", "storage": {}}
-        super().__init__(
-            genesis_parameters=get_default_genesis_params(),
-            genesis_state={bytes.fromhex(faucet[2:]): funds},
-        )
-
-    def reset_to_genesis(self, genesis_params: Any = None, *args: Any, **kwargs: Any) -> None:
-        self.account_keys, fresh = _setup_tester_chain(genesis_params, *args, **kwargs)
-        kind, disk = type(fresh), AtomicDB(self._store)
-        if self._store.is_empty():
-            self.chain = kind.from_genesis(disk, genesis_params, args[0])
-            self._store.commit()
-        else:
-            self.chain = kind(disk)
-
-
 class Evm:
     """The chain. Every method may be called from any thread: one lock, taken for milliseconds."""
 
     def __init__(self, folder: Path) -> None:
         self._store = ChainStore(folder / "chain.db")
-        self._backend = _Backend(self._store)
+        self._backend = DurableBackend(self._store)
         self._chain = self._backend.chain
         self._lock = threading.RLock()
+        self.closing = threading.Event()
         self._grown = threading.Condition(self._lock)
         self.chain_id: int = self._chain.chain_id
 
     def close(self) -> None:
+        self.closing.set()
         with self._lock:
             self._store.close()
 
@@ -168,7 +148,10 @@ class Evm:
 
     def _state(self, number: int | None, read: Callable[[Any], Any]) -> Any:
         with self._lock:
-            return read(self._chain.get_vm(self.header(number)).state)
+            try:
+                return read(self._chain.get_vm(self.header(number)).state)
+            except MissingTrieNode as error:
+                raise LookupError(f"the state of block {number} is not kept") from error
 
     def logs(
         self,
@@ -209,7 +192,7 @@ class Evm:
     ) -> ComputationAPI:
         with self._lock:
             vm = self._chain.get_vm(self.header(number))
-            code = vm.state.get_code(to) if to else data
+            code = self.code(to, number) if to else data
             done = vm.execute_bytecode(
                 origin=sender,
                 gas_price=0,
@@ -244,8 +227,7 @@ class Evm:
                 self._chain.set_header_timestamp(max(int(time.time()), parent + 1))
                 self._chain.apply_transaction(transaction)
                 self._backend.mine_blocks(1)
-                logs = self._new_logs(transaction.hash)
-                self._store.commit(logs)
+                self._store.commit(self._new_logs(transaction.hash), *self._state_keys())
             except (ValidationError, VMError) as error:
                 self._store.rollback()
                 self._chain.header = before
@@ -298,6 +280,49 @@ class Evm:
             )
             for position, log in enumerate(receipt.logs)
         ]
+
+    def _state_keys(self) -> tuple[int, set[bytes]]:
+        """The number of the block just mined, and the staged keys that are nodes of its state."""
+        header = self._chain.get_canonical_head()
+        others = {
+            header.hash,
+            header.transaction_root,
+            header.receipt_root,
+            header.uncles_hash,
+            header.withdrawals_root,
+        }
+        keys = {key for key in self._store.staged() if len(key) == 32 and key not in others}
+        return int(header.block_number), keys
+
+    def sweep(self, keep_blocks: int = KEEP_STATES) -> int:
+        """Delete the state nodes that only blocks older than `keep_blocks` need; how many.
+
+        Blocks, transactions, receipts and logs stay. Slow on purpose, and safe to interrupt: run
+        it in a thread of its own. 0 when `close` was called meanwhile.
+        """
+        number = self.height() - keep_blocks
+        if number < 1:
+            return 0
+        root = self.header(number).state_root
+        with self._store.reader() as read:
+            needed = reachable(read, root, self.closing.is_set)
+        if needed is None:
+            return 0
+        # What later blocks wrote, or wrote again, has a higher number and is not touched.
+        stale = [key for key in self._store.state_keys(number) if key not in needed]
+        for start in range(0, len(stale), SWEEP_BATCH):
+            if self.closing.is_set():
+                return start
+            with self._lock:
+                self._store.drop_state(stale[start : start + SWEEP_BATCH], number)
+            time.sleep(0.005)
+        with self._lock:
+            self._store.swept = number
+        return len(stale)
+
+    def unswept(self) -> int:
+        """Blocks since the last sweep."""
+        return self.height() - self._store.swept
 
     def fund(self, account: bytes) -> bytes | None:
         """Give an account ether from the faucet; None when it has enough already."""

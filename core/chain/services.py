@@ -26,6 +26,8 @@ from core.chain.host import Services, read_services
 from core.errors import StorageError, WaggleError
 from core.home import atomic_write, storage_errors
 
+SWEEP_LOOK_S = 30.0
+SWEEP_AFTER_BLOCKS = 5000
 LOCK_PATIENCE_S = 10.0
 """The process of a killed parent may need a moment to notice and let go of the folder."""
 
@@ -48,6 +50,8 @@ class SwarmServices:
         self._lock = _lock(folder)
         self.failed: Exception | None = None
         self.ended = threading.Event()
+        self._closing = threading.Event()
+        self._sweeper = threading.Thread(target=self._sweep, name="sweep", daemon=True)
         self.evm = Evm(folder)
         self.client = ChainClient(self.evm, load_or_create(folder / "owner"))
         self.clock = Clock(self.evm, self.client, round_timeout_s, self._on_error)
@@ -58,16 +62,30 @@ class SwarmServices:
         """Serve, then announce in `services.json`."""
         self.devnet.start()
         self.clock.start()
+        self._sweeper.start()
         found = Services(self.devnet.url, self.client.contract, self.evm.chain_id, os.getpid())
         text = json.dumps(asdict(found)).encode()
         atomic_write(self._folder / "services.json", text)
         return found
 
     def close(self) -> None:
+        self._closing.set()
         self.clock.close()
         self.devnet.close()
+        self.evm.closing.set()
+        self._sweeper.join(10.0)
         self.evm.close()
         os.close(self._lock)
+
+    def _sweep(self) -> None:
+        """Thread `sweep`: keep the chain's file from growing with every transaction for ever."""
+        while not self._closing.wait(SWEEP_LOOK_S):
+            if self.evm.unswept() < SWEEP_AFTER_BLOCKS:
+                continue
+            try:
+                self.evm.sweep()
+            except StorageError as error:
+                logging.warning("%s", error)  # costs disk space only; the next look tries again
 
     def _on_error(self, error: Exception) -> None:
         self.failed = error

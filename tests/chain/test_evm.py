@@ -12,7 +12,8 @@ import pytest
 
 from core.chain.account import Wallet
 from core.chain.chainclient import ChainClient
-from core.chain.evm import ETHER, Evm, Rejected, Reverted
+from core.chain.evm import Evm, Rejected, Reverted
+from core.chain.genesis import ETHER
 from core.errors import StorageError
 from core.home import REPO_ROOT
 
@@ -156,3 +157,39 @@ def test_a_damaged_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "chain.db").write_bytes(b"not a database" * 1000)
     with pytest.raises(StorageError, match=r"chain\.db"):
         Evm(tmp_path)
+
+
+def test_a_sweep_drops_superseded_state_and_nothing_else(tmp_path: Path) -> None:
+    owner = Wallet(b"\x07" * 32, tmp_path)
+    evm = Evm(tmp_path)
+    client = ChainClient(evm, owner)
+    for number in range(12):
+        client.send("registerPeer", f"{PEER}-{number}")
+        client.send("updateStageAndRound")
+    height, old = evm.height(), 5
+    receipts = [evm.receipts(evm.block(n)) for n in range(1, height + 1)]
+    assert evm.balance(client.address, old) == 0
+    assert evm.unswept() == height
+    before = len(evm._store.state_keys(height))
+    dropped = evm.sweep(keep_blocks=3)
+    assert 0 < dropped < before
+    assert len(evm._store.state_keys(height)) == before - dropped
+    assert evm.unswept() == 3
+    assert evm.sweep(keep_blocks=3) == 0
+    for number in range(height - 3, height + 1):
+        assert evm.call(client.address, bytes.fromhex("8a19c8bc"), number=number)
+    with pytest.raises(LookupError, match="not kept"):
+        evm.balance(client.address, old)
+    evm.close()
+
+    again = Evm(tmp_path)
+    assert [again.receipts(again.block(n)) for n in range(1, height + 1)] == receipts
+    same = ChainClient(again, owner)
+    names = [f"{PEER}-{n}" for n in range(12)]
+    assert same.read("getEoa", names) == ((owner.address.lower(),) * 12,)
+    same.send("registerPeer", "one more")
+    assert again.sweep(keep_blocks=0) > 0
+    same.send("updateStageAndRound")
+    assert same.read("currentRound") == (13,)
+    assert same.read("getPeerId", [owner.address]) == (((*names, "one more"),),)
+    again.close()
