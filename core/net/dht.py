@@ -27,18 +27,19 @@ from hivemind.utils.multiaddr import Multiaddr
 from hivemind.utils.serializer import MSGPackSerializer
 
 from core.net import daemon, guard, records
+from core.net.contacts import MAX_CONTACTS, Contacts
 from core.net.serving import PROTOCOL, Shelf, request
 from core.net.storage import BoundedStorage, NoCache, RecordValidator
 
 CALL_TIMEOUT_S = 3.0
 READ_TIMEOUT_S = 1.0
 GREET_TIMEOUT_S = 5.0
+LOOK_AROUND_S = 2.0
 REPLICAS = 5
 READ_FROM = 8
 DHT_LIFE_S = 120.0
 REFRESH_S = 30.0
 HEALTH_EVERY_S = 10.0
-MAX_CONTACTS = 256
 NET_ERRORS = (OSError, EOFError, asyncio.TimeoutError, P2PDaemonError, P2PHandlerError, ValueError)
 log = logging.getLogger(__name__)
 
@@ -61,15 +62,16 @@ class Dht:
     def __init__(self, options: Options, folder: daemon.SocketFolder, shelf: Shelf) -> None:
         self.options = options
         self.maddrs: list[str] = []
-        self.bootnodes: dict[str, str] = dict.fromkeys(options.bootnodes, "not tried yet")
         self._folder, self._shelf = folder, shelf
-        self._contacts: OrderedDict[str, list[str]] = OrderedDict()
+        self.contacts = Contacts(_parses)
         self._mine: deque[tuple[bytes, str, bytes]] = deque(maxlen=2)
         self._lookups: OrderedDict[bytes, tuple[float, dict[Any, Any]]] = OrderedDict()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._wake = asyncio.Event()
-        for maddr in (*options.contacts, *options.bootnodes):
-            self.add_contact(maddr)
+        for maddr in options.contacts:
+            self.contacts.add(maddr)
+        for maddr in options.bootnodes:
+            self.contacts.add_bootnode(maddr)
 
     # --- life ---------------------------------------------------------------------------------
 
@@ -160,74 +162,50 @@ class Dht:
         """Peer ids in the routing table."""
         return [str(p) for p in self._node.protocol.routing_table.peer_id_to_uid]
 
-    def add_contact(self, maddr: str) -> None:
-        """Remember how to reach a peer; text that is no multiaddr with a peer id is ignored."""
-        try:
-            parsed = Multiaddr(maddr)
-            peer_id = parsed["p2p"]
-        except Exception as error:  # noqa: BLE001  (the parser raises KeyError, varint errors, ...)
-            log.warning("not the address of a peer: %.150s (%r)", maddr, error)
-            if maddr in self.bootnodes:
-                self.bootnodes[maddr] = "not a multiaddr that ends in /p2p/PEER_ID"
-            return
-        known = self._contacts.setdefault(peer_id, [])
-        address = maddr.rsplit("/p2p/", 1)[0]
-        if address not in known:
-            known[:] = [*known[-3:], address]
-        self._contacts.move_to_end(peer_id)
-        while len(self._contacts) > MAX_CONTACTS:
-            self._contacts.popitem(last=False)
-
-    def known_maddrs(self) -> list[str]:
-        """Every peer that I know how to reach, as multiaddrs with peer ids."""
-        return [f"{a}/p2p/{p}" for p, addresses in self._contacts.items() for a in addresses]
-
     def add_bootnodes(self, maddrs: list[str]) -> None:
         for maddr in maddrs:
-            if maddr not in self.bootnodes and len(self.bootnodes) < MAX_CONTACTS:
-                self.bootnodes[maddr] = "not tried yet"
-                self.add_contact(maddr)
+            self.contacts.add_bootnode(maddr)
         self._wake.set()
 
     async def _stay_connected(self) -> None:
-        """Greet every known peer that is not in the routing table; slower when all is well."""
-        delay = 0.5
+        """Greet every known peer that is not in the routing table; each at its own pace."""
+        known: set[str] = set()
         while True:
             self._wake.clear()
-            before = set(self.peers)
-            await self._learn_addresses()
-            strangers = [p for p in self._contacts if p not in before and p != self.peer_id]
-            await asyncio.gather(*(self._greet(p) for p in strangers[-32:]))
-            if set(self.peers) - before:
-                with suppress(asyncio.TimeoutError):
+            try:
+                await self._learn_addresses()
+                if (table := set(self.peers)) - known:
                     search = self._node.find_nearest_nodes([self._node.node_id])
                     await asyncio.wait_for(search, GREET_TIMEOUT_S)
-            delay = 30.0 if self.peers else min(delay * 2, 15.0)
+                known = table
+            except NET_ERRORS as error:
+                log.info("looking around failed: %r", error)
+            for peer_id in self.contacts.due({*self.peers, self.peer_id}, time.monotonic()):
+                self._spawn(self._greet(peer_id), "greeting")
             with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), delay)
+                await asyncio.wait_for(self._wake.wait(), LOOK_AROUND_S)
 
     async def _learn_addresses(self) -> None:
         """Where connected peers are, so that they can be found again after a restart of mine."""
         connected = await asyncio.wait_for(self._p2p.list_peers(), GREET_TIMEOUT_S)
         table = set(self.peers)
         for info in connected[:MAX_CONTACTS]:
-            if str(info.peer_id) in table and str(info.peer_id) not in self._contacts:
+            if str(info.peer_id) in table and str(info.peer_id) not in self.contacts:
                 for address in info.addrs[:2]:
-                    self.add_contact(f"{address}/p2p/{info.peer_id}")
+                    self.contacts.add(f"{address}/p2p/{info.peer_id}")
 
     async def _greet(self, peer_id: str) -> None:
         """Connect and ping, so that each has the other in its routing table."""
         peer, outcome = PeerID.from_base58(peer_id), "connected"
         try:
-            await self._connect(peer, self._contacts.get(peer_id, []))
+            await self._connect(peer, self.contacts.addresses(peer_id))
             ping = self._node.protocol.call_ping(peer, validate=False, strict=False)
             if await asyncio.wait_for(ping, GREET_TIMEOUT_S) is None:
                 outcome = "reached, but it does not answer as a node of this kind"
+            self._wake.set()
         except NET_ERRORS as error:
             outcome = f"not reached: {str(error)[:200] or type(error).__name__}"
-        for maddr in self.bootnodes:
-            if maddr.endswith(peer_id):
-                self.bootnodes[maddr] = outcome
+        self.contacts.greeted(peer_id, outcome)
 
     async def _connect(self, peer: PeerID, addresses: list[str]) -> None:
         maddrs = [Multiaddr(a) for a in addresses]
@@ -252,14 +230,17 @@ class Dht:
         key, peer_id, value = item
         expires = min(time.time() + DHT_LIFE_S, records.decode(value).expires)
         store = self._node.store(key, value, expires, subkey=peer_id)
-        await asyncio.wait_for(store, 4 * CALL_TIMEOUT_S)
+        try:
+            await asyncio.wait_for(store, 4 * CALL_TIMEOUT_S)
+        except NET_ERRORS as error:
+            log.info("a record was not stored everywhere: %r", error)
 
     async def _refresh(self) -> None:
         while True:
             await asyncio.sleep(REFRESH_S)
             for item in list(self._mine):
                 if records.decode(item[2]).expires > time.time():
-                    await self._spawn(self._store(item), "store again")
+                    await self._store(item)
 
     async def directory(self, round: int, stage: int) -> dict[str, bytes]:
         """Good records of one round by peer id, mine included if I hold it; from all replicas."""
@@ -273,7 +254,7 @@ class Dht:
         for peer_id, value in found.items():
             for maddr in records.decode(value).maddrs:
                 if peer_id != self.peer_id:
-                    self.add_contact(f"{maddr}/p2p/{peer_id}")
+                    self.contacts.add(f"{maddr}/p2p/{peer_id}")
         return found
 
     def _held(self, key_id: DHTID) -> list[tuple[str, bytes]]:
@@ -333,7 +314,7 @@ class Dht:
 
     async def _fetch(self, peer: PeerID, record: records.Record) -> bytes:
         with suppress(*NET_ERRORS):  # the daemon may know a better way than the record's hints
-            await self._connect(peer, self._contacts.get(record.peer_id, []))
+            await self._connect(peer, self.contacts.addresses(record.peer_id))
         _, reader, writer = await self._p2p.call_binary_stream_handler(peer, PROTOCOL)
         try:
             return await request(
@@ -341,3 +322,12 @@ class Dht:
             )
         finally:
             writer.close()
+
+
+def _parses(maddr: str) -> bool:
+    try:
+        Multiaddr(maddr)
+    except Exception as error:  # noqa: BLE001  (its parser raises errors of six unrelated kinds)
+        log.info("not a multiaddr: %.150s (%r)", maddr, error)
+        return False
+    return True

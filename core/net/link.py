@@ -9,8 +9,6 @@ has to know. Imports neither hivemind nor asyncio.
 from __future__ import annotations
 
 import itertools
-import os
-import select
 import subprocess
 import threading
 import time
@@ -24,12 +22,10 @@ from typing import Any
 
 from core import children, frames
 from core.errors import StorageError, TransientError
+from core.net import pipes
 
-SILENCE_S = 30.0
-SEND_TIMEOUT_S = 5.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.3, 30.0
 STEADY_S = 60.0
-MAX_LOG_BYTES = 5 * 2**20
 
 
 @dataclass(frozen=True)
@@ -202,7 +198,7 @@ class NetLink:
 
     def _live(self) -> str:
         """One sidecar from start to end; why it ended."""
-        _rotate(self._options.log)
+        pipes.rotate(self._options.log)
         child = children.spawn("core.net.sidecar", log=self._options.log)
         try:
             with self._lock:
@@ -221,11 +217,11 @@ class NetLink:
                     "maddrs": list(self._maddrs),
                 },
             )
-            source = _Source(child)
+            source = pipes.Source(child)
             while True:
                 self._receive(frames.read(source))  # type: ignore[arg-type]
         except TimeoutError:
-            return f"the network part gave no sign of life for {SILENCE_S:g} s"
+            return f"the network part gave no sign of life for {pipes.SILENCE_S:g} s"
         except (EOFError, ValueError, OSError) as error:
             return f"the network part ended ({error})"
         finally:
@@ -276,44 +272,4 @@ class NetLink:
             future.set_exception(TransientError("The network part went away", why))
 
     def _send(self, child: subprocess.Popen[bytes], message: dict[str, Any]) -> None:
-        """Write one frame within SEND_TIMEOUT_S. A sidecar that reads nothing is ended."""
-        assert child.stdin is not None
-        data = memoryview(frames.encode(message))
-        deadline = time.monotonic() + SEND_TIMEOUT_S
-        with self._send_lock:
-            try:
-                handle = child.stdin.fileno()
-                os.set_blocking(handle, False)
-                while data:
-                    left = deadline - time.monotonic()
-                    if left <= 0 or not select.select([], [handle], [], left)[1]:
-                        child.kill()  # half a frame is out: nothing after it could be read
-                        return
-                    try:
-                        data = data[os.write(handle, data) :]
-                    except BlockingIOError:
-                        continue
-            except (OSError, ValueError):
-                return  # it is dead: the thread `link` sees that and fails the request
-
-
-class _Source:
-    """The child's stdout for `frames.read`; TimeoutError after SILENCE_S without a byte."""
-
-    def __init__(self, child: subprocess.Popen[bytes]) -> None:
-        assert child.stdout is not None
-        self._handle = child.stdout.fileno()
-
-    def read(self, size: int) -> bytes:
-        if not select.select([self._handle], [], [], SILENCE_S)[0]:
-            raise TimeoutError
-        return os.read(self._handle, size)
-
-
-def _rotate(log: Path) -> None:
-    """Keep one old log beside the current one."""
-    try:
-        if log.stat().st_size > MAX_LOG_BYTES:
-            log.replace(log.with_name(log.name + ".1"))
-    except FileNotFoundError:
-        return
+        pipes.send(child, message, self._send_lock)

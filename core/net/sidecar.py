@@ -21,7 +21,7 @@ from typing import Any
 from core import frames
 from core.children import claim_stdout
 from core.errors import WaggleError
-from core.net import daemon, lean, records
+from core.net import daemon, lean, quiet, records
 from core.net.serving import Shelf
 
 SIGN_OF_LIFE_S = 5.0
@@ -137,7 +137,7 @@ class Sidecar:
                 else:
                     pause = 0.1
                     reason = await self._serve(dht, stopped)
-                    start["contacts"] = [*start["contacts"], *dht.known_maddrs()][-256:]
+                    start["contacts"] = [*start["contacts"], *dht.contacts.known_maddrs()][-256:]
                     start["maddrs"] = dht.maddrs
                     await asyncio.wait_for(dht.close(), 10)
                     if not stopped.done():
@@ -170,13 +170,14 @@ class Sidecar:
     def _report(self) -> dict[str, Any]:
         dht = self._dht
         faulty = self._status == "up" and self._faults
+        detail = _connection(dht) if dht and not self._detail else self._detail
         return {
             "event": "status",
             "status": "degraded" if faulty else self._status,
-            "detail": "; ".join(self._faults.values()) if faulty else self._detail,
+            "detail": "; ".join(self._faults.values()) if faulty else detail,
             "maddrs": dht.maddrs if dht else [],
             "peers": len(dht.peers) if dht else 0,
-            "bootnodes": dht.bootnodes if dht else {},
+            "bootnodes": dht.contacts.bootnodes if dht else {},
         }
 
     async def _sign_of_life(self) -> None:
@@ -190,6 +191,14 @@ class Sidecar:
                 count = len(self._dht.peers) if self._dht else 0
                 if count != peers:
                     break
+
+
+def _connection(dht: Any) -> str:
+    """How connected this node is, in words; with the first bootnode that is not reached."""
+    if dht.peers:
+        return "connected to other nodes"
+    failed = [f"{m}: {outcome}" for m, outcome in dht.contacts.bootnodes.items() if ":" in outcome]
+    return "no other node yet" + (f"; bootnode {failed[0]}" if failed else "")
 
 
 def _writer(handle: int) -> Any:
@@ -240,9 +249,7 @@ async def _main(send: Any, start: dict[str, Any]) -> None:
 def main() -> None:
     out = claim_stdout()
     os.environ.update(HIVEMIND_LOGLEVEL="ERROR", HIVEMIND_COLORS="false")
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    quiet.setup()
     start = frames.read(sys.stdin.buffer)
     lean.install()
     from hivemind.utils.serializer import MSGPackSerializer

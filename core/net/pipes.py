@@ -1,0 +1,64 @@
+"""Frames to and from a child process that may hang: every read and write has a deadline."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from core import frames
+
+SILENCE_S = 30.0
+SEND_TIMEOUT_S = 5.0
+MAX_LOG_BYTES = 5 * 2**20
+
+
+class Source:
+    """The child's stdout for `frames.read`; TimeoutError after SILENCE_S without a byte."""
+
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
+        assert child.stdout is not None
+        self._handle = child.stdout.fileno()
+
+    def read(self, size: int) -> bytes:
+        if not select.select([self._handle], [], [], SILENCE_S)[0]:
+            raise TimeoutError
+        return os.read(self._handle, size)
+
+
+def send(child: subprocess.Popen[bytes], message: dict[str, Any], lock: threading.Lock) -> None:
+    """Write one frame within SEND_TIMEOUT_S, or kill the child, which then reads nothing.
+
+    A dead child is not an error here: whoever reads from it sees that.
+    """
+    assert child.stdin is not None
+    data = memoryview(frames.encode(message))
+    deadline = time.monotonic() + SEND_TIMEOUT_S
+    with lock:
+        try:
+            handle = child.stdin.fileno()
+            os.set_blocking(handle, False)
+            while data:
+                left = deadline - time.monotonic()
+                if left <= 0 or not select.select([], [handle], [], left)[1]:
+                    child.kill()  # half a frame is out: nothing after it could be read
+                    return
+                try:
+                    data = data[os.write(handle, data) :]
+                except BlockingIOError:
+                    continue
+        except (OSError, ValueError):
+            return
+
+
+def rotate(log: Path) -> None:
+    """Keep one old log beside the current one."""
+    try:
+        if log.stat().st_size > MAX_LOG_BYTES:
+            log.replace(log.with_name(log.name + ".1"))
+    except FileNotFoundError:
+        return
