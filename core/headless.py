@@ -7,19 +7,20 @@ away from everybody (libraries, child processes) before the node starts.
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import sys
 import threading
 from types import FrameType
-from typing import TextIO
+from typing import Any, TextIO
 
 from core import children, events
 from core.config import Effective
-from core.errors import WaggleError
 from core.home import Home
 from core.node import Node
 
+CLOSE_S = 20.0
 QUIET = (events.PhaseProgress, events.LogLine)
 """Too frequent for a script: left out of `--json`."""
 
@@ -37,8 +38,9 @@ def run(
     node = Node(effective, home, max_rounds=rounds)
     subscription = node.bus.subscribe()
     _stop_on_signals(node)
+    closed = threading.Event()
     if child:
-        children.exit_with_parent(then=lambda: _stop_and_wait(node))
+        children.exit_with_parent(then=lambda: _stop_and_wait(node, closed))
     node.start()
     printer = _json_line if as_json else _readable_line
     while True:
@@ -55,17 +57,16 @@ def run(
         line = printer(event)
         if line:
             _print(out, line)
-    if isinstance(node.error, WaggleError):
-        raise node.error
+    closed.set()
     if node.error is not None:
         raise node.error
     return 0
 
 
-def _stop_and_wait(node: Node) -> None:
+def _stop_and_wait(node: Node, closed: threading.Event) -> None:
+    """The parent is gone or wants us to end: what is due is still sent, then the process ends."""
     node.stop(now=True)
-    node.join(8.0)
-    node.close()
+    closed.wait(CLOSE_S)
 
 
 def _claim_output() -> TextIO:
@@ -97,7 +98,16 @@ def _stop_on_signals(node: Node) -> None:
 def _json_line(event: events.Event) -> str:
     if isinstance(event, QUIET):
         return ""
-    return json.dumps(events.to_dict(event), ensure_ascii=True, allow_nan=False, default=str)
+    return json.dumps(_finite(events.to_dict(event)), ensure_ascii=True, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: null stands for them."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list) else value
 
 
 def _readable_line(event: events.Event) -> str:
