@@ -25,7 +25,7 @@ from core.schema import Config
 CHARS_PER_TOKEN = 32
 """A generous bound: the longest tokens of large vocabularies that occur in running text."""
 LEAST_CHARS = 1024
-SCORING_BUDGET_S = 5.0
+SCORING_BUDGET_S = 3.0
 """Time for scoring one peer's groups in one round. Honest groups need milliseconds."""
 
 REASONS = {

@@ -2,8 +2,8 @@
 
 `evaluate` computes literals and whole-number arithmetic by walking the syntax tree itself.
 `check_formula` lets only plain mathematical formulas pass on to sympy, whose parser evaluates
-Python. Both are pure and raise ValueError for everything else, so a scorer sees an answer that
-it cannot read.
+Python. Both are pure and raise NotPlain, a ValueError, for everything else, so a scorer sees an
+answer that it cannot read.
 """
 
 from __future__ import annotations
@@ -71,25 +71,29 @@ NAMES_OF_PARSED_FORMULAS = _FUNCTIONS | {
 """All names in the code that sympy's parser makes of a formula that passed, variables aside."""
 
 
+class NotPlain(ValueError):
+    """The text is not of the plain kind that is computed here."""
+
+
 def evaluate(text: object, *_scopes: object) -> Any:
-    """The value of a literal or of arithmetic with numbers. ValueError for everything else."""
+    """The value of a literal or of arithmetic with numbers. NotPlain for everything else."""
     try:
         return _value(_tree(text))
     except (ArithmeticError, TypeError, RecursionError) as error:
-        raise ValueError("cannot be computed") from error
+        raise NotPlain("cannot be computed") from error
 
 
 def _tree(text: object) -> ast.expr:
     """The syntax tree of an expression, bounded in length and nodes."""
     if not isinstance(text, str) or len(text) > MAX_CHARS:
-        raise ValueError("not a short text")
+        raise NotPlain("not a short text")
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ValueError("not an expression") from error
+        raise NotPlain("not an expression") from error
     for count, _ in enumerate(ast.walk(tree)):
         if count > MAX_NODES:
-            raise ValueError("too long an expression")
+            raise NotPlain("too long an expression")
     return tree
 
 
@@ -100,28 +104,29 @@ def _value(node: ast.expr) -> Any:
         items = [_value(item) for item in node.elts]
         return {ast.List: list, ast.Tuple: tuple, ast.Set: set}[type(node)](items)
     if isinstance(node, ast.Dict):
-        keys = [_value(key) for key in node.keys if key is not None]
-        return dict(zip(keys, (_value(value) for value in node.values), strict=True))
+        if None in node.keys:
+            raise NotPlain("a ** entry")
+        return {_value(k): _value(v) for k, v in zip(node.keys, node.values, strict=True) if k}
     if isinstance(node, ast.UnaryOp) and type(node.op) in _UNARY:
         return _UNARY[type(node.op)](_number(node.operand))
     if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
         left, right = _number(node.left), _number(node.right)
         if isinstance(node.op, ast.LShift) and not 0 <= right <= MAX_BITS:
-            raise ValueError("too large a shift")
+            raise NotPlain("too large a shift")
         return _small(_BINARY[type(node.op)](left, right))
-    raise ValueError(f"{type(node).__name__} is not a plain value")
+    raise NotPlain(f"{type(node).__name__} is not a plain value")
 
 
 def _number(node: ast.expr) -> Any:
     value = _value(node)
     if not isinstance(value, (int, float, complex)):
-        raise ValueError("arithmetic is for numbers only")
+        raise NotPlain("arithmetic is for numbers only")
     return _small(value)
 
 
 def _small(value: Any) -> Any:
     if isinstance(value, int) and value.bit_length() > MAX_BITS:
-        raise ValueError("too large a number")
+        raise NotPlain("too large a number")
     return value
 
 
@@ -129,28 +134,28 @@ def check_formula(text: object, symbols: Mapping[str, Any] | None = None) -> str
     """The text, when it is a formula: numbers, + - * / **, names, known functions of one argument.
 
     Names are `symbols`, single letters (with digits) or pi. Exponents stay small, so that nothing
-    grows out of proportion. ValueError for everything else.
+    grows out of proportion. NotPlain for everything else.
     """
     tree = _tree(text)
     try:
         _check(tree, frozenset(symbols or ()), powers=0)
     except RecursionError as error:
-        raise ValueError("too deeply nested") from error
+        raise NotPlain("too deeply nested") from error
     return str(text)
 
 
 def _check(node: ast.expr, symbols: frozenset[str], powers: int) -> None:
     if isinstance(node, ast.Constant):
         if not _is_real(node.value, 1e30):
-            raise ValueError("not a number of a formula")
+            raise NotPlain("not a number of a formula")
     elif isinstance(node, ast.Name):
         if not (node.id in symbols or node.id == "pi" or _is_letter(node.id)):
-            raise ValueError("not a variable of a formula")
+            raise NotPlain("not a variable of a formula")
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.UAdd, ast.USub)):
         _check(node.operand, symbols, powers)
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
         if powers >= 2:
-            raise ValueError("powers of powers of powers")
+            raise NotPlain("powers of powers of powers")
         _check(node.left, symbols, powers + 1)
         _check_exponent(node.right)
         _check(node.right, symbols, powers + 1)
@@ -166,15 +171,15 @@ def _check(node: ast.expr, symbols: frozenset[str], powers: int) -> None:
     ):
         _check(node.args[0], symbols, powers)
     else:
-        raise ValueError(f"{type(node).__name__} is not part of a formula")
+        raise NotPlain(f"{type(node).__name__} is not part of a formula")
 
 
 def _check_exponent(node: ast.expr) -> None:
     constants = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant)]
     if len(constants) > 2 or not all(_is_real(value, MAX_EXPONENT) for value in constants):
-        raise ValueError("too large an exponent")
+        raise NotPlain("too large an exponent")
     if any(isinstance(n, ast.Pow) for n in ast.walk(node)):
-        raise ValueError("a power as exponent")
+        raise NotPlain("a power as exponent")
 
 
 def _is_real(value: object, limit: float) -> bool:

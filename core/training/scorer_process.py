@@ -28,6 +28,9 @@ from core.training import gym, sandbox, seccomp
 
 SOFT_S = 0.5
 HARD_S = 1.5
+MAX_SLOW = 2
+"""After so many answers that took too long, the others of the batch are not tried: whoever sends
+slow ones pays with all of them."""
 MAX_ANSWER_CHARS = 4096
 
 
@@ -95,8 +98,11 @@ class _Scorer:
             note = f"task: {type(error).__name__}: {error}"[:200]
             yield from [(0.0, note)] * len(answers)
             return
+        slow = 0
         for answer in answers:
-            yield self._score(dataset, entry, answer)
+            scored = self._score(dataset, entry, answer) if slow < MAX_SLOW else (0.0, "time")
+            slow += scored[1] == "time"
+            yield scored
 
     def _score(self, dataset: Any, entry: dict[str, Any], answer: str) -> tuple[float, str]:
         if len(answer) > MAX_ANSWER_CHARS:

@@ -22,6 +22,7 @@ from typing import Any
 from core import children, frames
 from core.errors import WaggleError
 from core.rollouts import TaskId
+from core.training.scorer_process import MAX_ANSWER_CHARS
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,8 @@ ANSWER_S = 10.0
 """Wall time of one answer. The child's own CPU timers end it long before; this is for a child that
 is stopped, swapped out or stuck in the kernel."""
 BATCH_S = 30.0
+MAX_DEATHS = 2
+"""Children that one batch may cost; what is left of it then scores 0.0."""
 _HEAD_BYTES = 4
 _MAX_REPLY_BYTES = 4096
 
@@ -102,15 +105,16 @@ class Scorer:
         """The dataset's own score of each answer, unclamped.
 
         0.0 for an answer on which the scorer raised, took too long or died, and for those that
-        the batch's deadline left over. An answer that is there twice is scored once.
+        the batch's deadline left over; 0.0, unseen, for one that is longer than MAX_ANSWER_CHARS
+        or not Unicode. An answer that is there twice is scored once.
         WaggleError when the child cannot be started, when it cannot rebuild the task, or after
         `close`.
         """
-        distinct = list(dict.fromkeys(answers))
+        distinct = list(dict.fromkeys(answer for answer in answers if _can_be_sent(answer)))
         with self._lock:
             values = dict(zip(distinct, self._score(task, distinct), strict=True))
             self.counts.answers += len(answers)
-        return [values[answer] for answer in answers]
+        return [values.get(answer, 0.0) for answer in answers]
 
     def close(self) -> None:
         """End the child. A `score` that is under way raises."""
@@ -124,20 +128,23 @@ class Scorer:
         deadline: float | None = None
         scores: list[float] = []
         pardoned = -1
+        deaths = 0
         while len(scores) < len(answers):
-            child = self._ready_child()
-            if deadline is None:  # the start of the child is not counted
-                deadline = time.monotonic() + self._batch_s
-            if time.monotonic() >= deadline:
+            late = deadline is not None and time.monotonic() >= deadline
+            if late or deaths >= MAX_DEATHS:
                 left = len(answers) - len(scores)
                 self.counts.timeouts += left
                 return scores + [0.0] * left
+            child = self._ready_child()
+            if deadline is None:  # the first start is not counted
+                deadline = time.monotonic() + self._batch_s
             began = len(scores)
             try:
                 self._ask(child, task, answers[began:], scores, deadline)
             except _TooLate:
                 self._bury(child, killed=True)
                 self.counts.timeouts += 1
+                deaths += 1
                 scores.append(0.0)
             except _ChildDied:
                 status = self._bury(child)
@@ -149,6 +156,7 @@ class Scorer:
                     continue
                 if status == -signal.SIGPROF:
                     self.counts.timeouts += 1
+                deaths += 1
                 scores.append(0.0)
         return scores
 
@@ -209,6 +217,16 @@ class Scorer:
         self.counts.restarts += 1
         logger.warning("the scorer process ended with status %s; starting another", status)
         return status
+
+
+def _can_be_sent(answer: str) -> bool:
+    if len(answer) > MAX_ANSWER_CHARS:
+        return False
+    try:
+        answer.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class _Child:

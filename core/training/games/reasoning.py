@@ -19,9 +19,8 @@ from core.errors import WaggleError
 from core.rollouts import Task, TaskId
 from core.schema import Config
 from core.training import tasks
-from core.training.scoring import Scorer
+from core.training.scoring import MAX_ANSWER_CHARS, Scorer
 
-MAX_ANSWER_CHARS = 4096
 _OPEN, _CLOSE = "<answer>", "</answer>"
 _FULL_SCORE = 1.0 - 1e-6
 _REDRAWS = 64
@@ -30,9 +29,9 @@ _REDRAWS = 64
 class ReasoningGame:
     """Implements `core.protocols.Game` over a task set. Owns the scorer; thread-safe.
 
-    A round has one seed, the same for all peers, so that a node builds each dataset once a round;
-    the peer decides dataset and index. A slot's task does not depend on how many slots there are,
-    so peers with fewer groups than this node are understood.
+    A peer has one seed a round, so that each of its datasets is built once; dataset and index
+    are drawn for each slot. A slot's task does not depend on how many slots there are, so peers
+    with fewer groups than this node are understood.
     """
 
     def __init__(self, config: Config, scorer: Scorer, task_set: tasks.TaskSet) -> None:
@@ -89,7 +88,7 @@ class ReasoningGame:
 
     def _schedule(self, peer_id: str, round: int) -> tuple[TaskId, ...]:
         start, end = self.task_set.seeds
-        seed = start + self._draw("seed", round) % (end - start)
+        seed = start + self._draw("seed", peer_id, round) % (end - start)
         chosen: dict[TaskId, None] = {}
         for slot in range(self._groups):
             for attempt in range(_REDRAWS):
@@ -128,16 +127,13 @@ class ReasoningGame:
 def extract_answer(completion: str) -> str | None:
     """The text of the last <answer>…</answer>, stripped; None when there is none to score.
 
-    None, too, for an empty or over-long answer and for one that is not valid Unicode.
+    None, too, for an empty and for an over-long answer.
     """
     end = completion.rfind(_CLOSE)
     start = completion.rfind(_OPEN, 0, end) if end >= 0 else -1
     if start < 0 or end - start > MAX_ANSWER_CHARS:
         return None
-    answer = completion[start + len(_OPEN) : end].strip()
-    if not answer or any("\ud800" <= letter <= "\udfff" for letter in answer):
-        return None
-    return answer
+    return completion[start + len(_OPEN) : end].strip() or None
 
 
 def strict_reward(score: float) -> float:
