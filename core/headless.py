@@ -15,7 +15,7 @@ import threading
 from types import FrameType
 from typing import Any, TextIO
 
-from core import children, events
+from core import children, events, narrate
 from core.config import Effective
 from core.home import Home
 from core.node import Node
@@ -42,7 +42,7 @@ def run(
     if child:
         children.exit_with_parent(then=lambda: _stop_and_wait(node, closed))
     node.start()
-    printer = _json_line if as_json else _readable_line
+    printer = _json_line if as_json else narrate.line
     while True:
         alive = node.running
         for event in subscription.drain():
@@ -108,25 +108,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _finite(each) for key, each in value.items()}
     return [_finite(each) for each in value] if isinstance(value, list) else value
-
-
-def _readable_line(event: events.Event) -> str:
-    if isinstance(event, events.RoundFinished):
-        loss = "skipped" if event.loss is None else f"{event.loss:+.4f}"
-        shared = f"  foreign {event.foreign_groups}" if event.peers else ""
-        return (
-            f"round {event.round:>5}  reward {event.reward_mean:.3f}  loss {loss}"
-            f"  {event.seconds:.1f} s  {event.tokens_per_s:.0f} tok/s{shared}"
-        )
-    if isinstance(event, events.Incident):
-        return " ".join(p for p in (f"! {event.what}.", event.why, event.next_step) if p)
-    if isinstance(event, events.NodeStarted):
-        return f"{event.name} ({event.peer_id}), swarm {event.swarm}, home {event.home}"
-    if isinstance(event, events.ModelLoaded):
-        return (
-            f"model {event.model}: {event.parameters / 1e6:.1f} M parameters, {event.dtype}"
-            f" on {event.device}, {event.threads} threads"
-        )
-    if isinstance(event, events.Evaluated):
-        return f"held-out pass@1 {event.pass_at_1:.3f}, greedy {event.greedy_pass_at_1:.3f}"
-    return ""

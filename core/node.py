@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 
 import core
-from core import events, logs
+from core import events, logs, narrate
 from core.chain_room import ChainRoom, LocalClock
 from core.commands import Commands
 from core.config import Effective
@@ -38,7 +38,7 @@ class Node:
         self.commands = Commands()
         self._lock = HomeLock(home)
         self._journal: Journal | None = None
-        self._worker = NodeWorker(self._build, self.commands, self.bus.emit, max_rounds)
+        self._worker = NodeWorker(self._build, self.commands, self.emit, max_rounds)
         self._closers: list[Callable[[], None]] = []
         self._closed = False
 
@@ -46,6 +46,7 @@ class Node:
 
     def start(self) -> None:
         """Take the home and start the threads. WaggleError when the home cannot be used."""
+        from core.chain.account import address_of
         from core.net.identity import load_or_create
 
         self.home.create()
@@ -58,7 +59,7 @@ class Node:
         except BaseException:
             self._lock.release()
             raise
-        self.bus.emit(
+        self.emit(
             events.NodeStarted(
                 version=core.__version__,
                 pid=os.getpid(),
@@ -68,6 +69,7 @@ class Node:
                 name=self.identity.name,
                 model=self.config.model.id,
                 swarm=self.config.swarm.name,
+                account=address_of(self.home.account) or "",
             )
         )
         self._worker.start()
@@ -101,18 +103,23 @@ class Node:
         if self._closed:
             return
         self._closed = True
-        self.bus.emit(events.NodeStopped(reason="failed" if self.error else "asked"))
+        self.emit(events.NodeStopped(reason="failed" if self.error else "asked"))
         for close in reversed(self._closers):
             close()
         if self._journal is not None:
             self._journal.close()
         self._lock.release()
 
+    def emit(self, event: events.Event) -> None:
+        """Onto the bus, and into the log in words. Any thread; never raises for a full disk."""
+        self.bus.emit(event)
+        narrate.log(event)
+
     # --- building, in the worker thread -------------------------------------------------------
 
     def _build(self, commands: Commands) -> Parts:
         """Start everything slow at once, then collect it in the order in which it is needed."""
-        config, home, emit = self.config, self.home, self.bus.emit
+        config, home, emit = self.config, self.home, self.emit
         chain = net = None
         if config.chain.enabled:
             chain = ChainRoom(config, home, self.identity.peer_id, emit)
@@ -159,7 +166,7 @@ class Node:
                 given["net.bootnodes"] = net.addresses(self.commands.stop_now)
             return given
 
-        siblings = Siblings(self.home, self.effective.profile, self.bus.emit)
+        siblings = Siblings(self.home, self.effective.profile, self.emit)
         self._closers.append(siblings.stop)
         siblings.start(self.config.swarm.nodes - 1, settings, self.config.training.seed)
         return siblings

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from core import events, rounds
 from core.commands import Commands
-from core.errors import StorageError, TransientError
+from core.errors import StorageError, TransientError, WaggleError
 from core.incidents import incident
 from core.parts import Ledger, Parts, RoundState
 from core.phases import Phases
@@ -336,7 +336,8 @@ class NodeWorker(threading.Thread):
     def _tell(
         self, code: str, error: Exception, round: int | None = None, level: str = "warning"
     ) -> None:
-        logger.log(logging.ERROR if level == "error" else logging.WARNING, code, exc_info=error)
+        if not isinstance(error, WaggleError):
+            logger.error("%s: a bug, with its traceback", code, exc_info=error)
         self._emit(incident(code, error, round, level))
 
 
