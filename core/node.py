@@ -103,9 +103,9 @@ class Node:
         if self._closed:
             return
         self._closed = True
-        self.emit(events.NodeStopped(reason="failed" if self.error else "asked"))
         for close in reversed(self._closers):
             close()
+        self.emit(events.NodeStopped(reason="failed" if self.error else "asked"))
         if self._journal is not None:
             self._journal.close()
         self._lock.release()

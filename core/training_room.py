@@ -20,11 +20,13 @@ class TrainingRoom:
     """Everything of `core/training` that one node uses. `load` is slow and runs in the worker."""
 
     def __init__(self, config: Config, home: Home, emit: Callable[[events.Event], None]) -> None:
+        self._config = config
+        self._emit = emit
+        self._started = time.monotonic()
+        emit(events.ServiceChanged(service="model", status="starting", detail=config.model.id))
         from core.training.checkpoint import CheckpointStore
         from core.training.games import load_game
 
-        self._config = config
-        self._emit = emit
         self.game = load_game(config, home.logs / "scorer.log")
         self.checkpoints = CheckpointStore(home.checkpoints, config.checkpoint.keep)
         self.resumed_round: int | None = None
@@ -34,10 +36,6 @@ class TrainingRoom:
         """Load the model, then the newest whole checkpoint, if there is one."""
         from core.training.engine import TorchEngine
 
-        started = time.monotonic()
-        self._emit(
-            events.ServiceChanged(service="model", status="starting", detail=self._config.model.id)
-        )
         self.engine = TorchEngine(self._config)
         latest = self.checkpoints.latest(self._report_damage)
         if latest is not None:
@@ -50,7 +48,7 @@ class TrainingRoom:
                 dtype=self.engine.dtype,
                 device=self.engine.device,
                 threads=self.engine.threads,
-                seconds=time.monotonic() - started,
+                seconds=time.monotonic() - self._started,
                 checkpoint_round=self.resumed_round,
             )
         )
