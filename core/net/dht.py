@@ -315,6 +315,13 @@ class Dht:
     async def _fetch(self, peer: PeerID, record: records.Record) -> bytes:
         with suppress(*NET_ERRORS):  # the daemon may know a better way than the record's hints
             await self._connect(peer, self.contacts.addresses(record.peer_id))
+        try:
+            return await self._request(peer, record)
+        except (OSError, EOFError, P2PDaemonError) as error:
+            log.info("asking %s once more: %r", peer, error)
+            return await self._request(peer, record)
+
+    async def _request(self, peer: PeerID, record: records.Record) -> bytes:
         _, reader, writer = await self._p2p.call_binary_stream_handler(peer, PROTOCOL)
         try:
             return await request(

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 from core.errors import ConfigError, TransientError
@@ -56,7 +57,8 @@ class StreamExchange:
         self.peer_id = identity.peer_id
         self.book = book or PeerBook()
         self._link, self._identity, self._swarm = link, identity, swarm
-        self._limits = limits or wire.Limits()
+        limits = limits or wire.Limits()
+        self._limits = replace(limits, max_bytes=min(limits.max_bytes, records.MAX_PAYLOAD_BYTES))
         self._random = random.Random()
         self._last: tuple[int, int] | None = None
         self._saved = time.monotonic()

@@ -21,6 +21,7 @@ MAX_STREAMS = 32
 MAX_STREAMS_PER_PEER = 4
 REQUEST_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 60.0
+LINGER_S = 10.0
 MAX_REQUEST_BYTES = 256
 _OK, _UNKNOWN, _BUSY = b"\0", b"\1", b"\2"
 _BROKEN = (OSError, EOFError, asyncio.TimeoutError, ValueError)
@@ -67,6 +68,8 @@ class Shelf:
             writer.write(_OK + len(payload).to_bytes(4, "big"))
             writer.write(payload)
         await asyncio.wait_for(writer.drain(), ANSWER_TIMEOUT_S)
+        # closing first could overtake the answer inside the daemon: let the asker close
+        await asyncio.wait_for(reader.read(1), LINGER_S)
 
 
 async def request(
