@@ -51,9 +51,7 @@ class Fit:
         if self.verdict == "unknown":
             return "size not known yet"
         needed, free = self.needed / 1e9, self.free / 1e9
-        if self.verdict == "too large":
-            return f"too large: needs {needed:.1f} GB, {free:.1f} free"
-        return f"{self.verdict}: {needed:.1f} of {free:.1f} GB free"
+        return f"{self.verdict}: {needed:.1f} of {free:.1f} GB"
 
 
 def entries() -> list[Entry]:

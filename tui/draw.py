@@ -128,14 +128,13 @@ def figures(view: views.RoundView, width: int, pen: Pen) -> Text:
     parts: list[tuple[str, str]] = []
     if view.stopping:
         parts.append(("stopping", "after this round"))
-    if view.next_in_s is not None:
-        parts.append(("next round within", duration(view.next_in_s)))
     parts.append(("reward", number(view.reward)))
     if view.swarm_reward is not None:
         parts.append(("swarm", number(view.swarm_reward)))
     parts.append(("loss", number(view.loss, 4)))
-    parts.append(("trained", str(view.trained)))
-    parts.append(("confirmed", f"{view.confirmed}"))
+    parts.append(("confirmed", f"{view.confirmed}/{view.trained}"))
+    if view.next_in_s is not None:
+        parts.append(("next within", duration(view.next_in_s)))
     text = line()
     for label, value in parts:
         piece = f" {label} {value} "

@@ -31,7 +31,9 @@ class Field(Horizontal):
     def compose(self) -> ComposeResult:
         yield Label(self._label, markup=False)
         # No suggester and no history: a secret must not come back in another field.
-        yield Input(self._first, placeholder=self._hint, password=self._secret, compact=True)
+        field = Input(self._first, placeholder=self._hint, password=self._secret, compact=True)
+        field.cursor_blink = False  # nothing moves by itself: a blink costs bytes for ever
+        yield field
 
     @property
     def input(self) -> Input:

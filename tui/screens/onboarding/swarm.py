@@ -37,8 +37,12 @@ LATER = "Joining with an invite, and creating a swarm for others to join, come l
 
 
 def parse_bootnodes(text: str) -> tuple[str, ...]:
-    """Multiaddrs separated by spaces or commas. ConfigError names the first that is none."""
+    """One multiaddr or more, separated by spaces or commas. ConfigError names what is wrong."""
     found = tuple(part for part in re.split(r"[\s,]+", text) if part)
+    if not found:
+        raise ConfigError(
+            "The bootnodes are missing", "", "At least one: /ip4/203.0.113.7/tcp/38331/p2p/Qm..."
+        )
     for part in found:
         if not re.fullmatch(r"/(ip4|ip6|dns4|dns6|dns)/[^/]+/tcp/\d{1,5}/p2p/\w+", part):
             raise ConfigError(
@@ -84,7 +88,7 @@ class SwarmStep(Step):
             yield Field("RPC URL", self.draft.rpc_url, "http://...", id="rpc")
             yield Field("Coordinator address", self.draft.contract, "0x...", id="contract")
             yield Field(
-                "Bootnodes (optional)",
+                "Bootnode multiaddrs",
                 " ".join(self.draft.bootnodes),
                 "/ip4/.../tcp/.../p2p/...",
                 id="bootnodes",

@@ -1,0 +1,224 @@
+"""The first start by keyboard alone: from nothing to a started node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.events import Paste
+from textual.pilot import Pilot
+
+from core import config
+from core.chain import account
+from core.errors import ConfigError
+from core.home import Home
+from core.net import identity
+from tests.tui.conftest import settle
+from tests.tui.support import START, ReplayNode, begin
+from tui import capture
+from tui.app import WaggleApp
+from tui.screens.dashboard import Dashboard
+from tui.screens.onboarding import swarm
+from tui.screens.onboarding.draft import Draft
+from tui.screens.onboarding.model import check_model
+from tui.screens.onboarding.ready import user_values
+from tui.screens.onboarding.screen import OnboardingScreen
+
+BOOTNODE = "/ip4/127.0.0.1/tcp/4001/p2p/QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N"
+KEY = "11" * 32
+ADDRESS = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
+
+
+def console(home: Home) -> tuple[WaggleApp, ReplayNode]:
+    node = ReplayNode(begin())
+    app = WaggleApp(
+        home,
+        None,
+        onboarding=True,
+        node_factory=lambda effective, place: node,
+        clock=lambda: START + 3,
+        ticking=False,
+    )
+    return app, node
+
+
+def screen(app: WaggleApp) -> OnboardingScreen:
+    assert isinstance(app.screen, OnboardingScreen)
+    return app.screen
+
+
+async def paste(pilot: Pilot[str], text: str) -> None:
+    """What a terminal sends when a person pastes into the focused field."""
+    pilot.app.screen.focused.post_message(Paste(text))  # type: ignore[union-attr]
+    await pilot.pause()
+
+
+async def go(pilot: Pilot[str], position: int) -> None:
+    """Enter until step `position` (from 0) is shown."""
+    app = pilot.app
+    while screen(app).position < position:  # type: ignore[arg-type]
+        before = screen(app).position  # type: ignore[arg-type]
+        await pilot.press("enter")
+        await settle(pilot, lambda: screen(app).position > before)  # type: ignore[arg-type]  # noqa: B023
+
+
+async def test_six_times_enter_starts_a_swarm(home: Home) -> None:
+    app, node = console(home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await go(pilot, 5)
+        assert "Enter starts the node" in capture.text_of(app)
+        assert "profile solo" in capture.text_of(app)
+        await pilot.press("enter")
+        await settle(pilot, node.started.is_set)
+        await settle(pilot, lambda: isinstance(app.screen, Dashboard))
+        assert "STARTING" in capture.text_of(app)
+    assert config.load(home=home).profile == "solo"
+    assert home.identity.exists()
+    assert account.address_of(home.account)
+
+
+async def test_three_nodes_by_keyboard(home: Home) -> None:
+    app, node = console(home)
+    async with app.run_test() as pilot:
+        await pilot.press("down")
+        await go(pilot, 5)
+        await pilot.press("enter")
+        await settle(pilot, node.started.is_set)
+    effective = config.load(home=home)
+    assert (effective.profile, effective.config.swarm.nodes) == ("trio", 3)
+
+
+async def test_going_back_loses_nothing(home: Home) -> None:
+    app, _ = console(home)
+    async with app.run_test() as pilot:
+        await pilot.press("down")
+        await go(pilot, 4)
+        await pilot.press("down")
+        before = screen(app).draft
+        await pilot.press("escape", "escape", "escape", "escape")
+        await pilot.pause()
+        assert screen(app).position == 0
+        assert screen(app).draft.profile == "trio"
+        assert screen(app).draft.peer_id == before.peer_id
+        await go(pilot, 5)
+        assert screen(app).draft.eval_every == 25
+        assert screen(app).draft.settings() == {"eval.every_rounds": 25}
+
+
+async def test_joining_needs_addresses_and_checks_them(home: Home) -> None:
+    app, node = console(home)
+    async with app.run_test() as pilot:
+        await pilot.press("down", "down", "enter")
+        await settle(pilot, lambda: True)
+        assert "RPC URL is missing" in capture.text_of(app)
+        for text in ("http://127.0.0.1:8545", "0x" + "ab" * 20, "nonsense"):
+            await pilot.press("tab")
+            await paste(pilot, text)
+        await pilot.press("enter")
+        await settle(pilot, lambda: True)
+        assert "not a bootnode's multiaddr" in capture.text_of(app)
+        await pilot.press("ctrl+u")
+        await paste(pilot, BOOTNODE)
+        await go(pilot, 5)
+        await pilot.press("enter")
+        await settle(pilot, node.started.is_set)
+    effective = config.load(home=home)
+    assert effective.profile == "join"
+    assert effective.config.chain.contract == "0x" + "ab" * 20
+
+
+async def test_importing_an_identity_shows_who_the_node_is_now(home: Home, tmp_path: Path) -> None:
+    other = identity.load_or_create(tmp_path / "swarm.pem")
+    app, _ = console(home)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await go(pilot, 1)
+        await settle(pilot, lambda: bool(screen(app).step.draft.peer_id))
+        first = screen(app).step.draft.peer_id
+        await pilot.press("down", "tab")
+        await paste(pilot, str(tmp_path / "swarm.pem"))
+        await pilot.press("enter")
+        await settle(pilot, lambda: screen(app).step.draft.peer_id == other.peer_id)
+        assert other.name in capture.text_of(app)
+        assert screen(app).position == 1
+        await go(pilot, 2)
+    assert identity.load(home.identity).peer_id == other.peer_id
+    assert identity.load(home.identity.with_name("swarm.pem.1")).peer_id == first
+
+
+async def test_a_broken_identity_is_told_and_stays(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "bad.pem").write_bytes(b"no key")
+    app, _ = console(home)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await go(pilot, 1)
+        for path in (tmp_path / "bad.pem", tmp_path / "missing.pem"):
+            await settle(pilot, lambda: bool(screen(app).step.draft.peer_id))
+            await pilot.press("down", "tab", "ctrl+u")
+            await paste(pilot, str(path))
+            await pilot.press("enter")
+            await settle(pilot, lambda: not screen(app)._busy)
+            assert path.name in capture.text_of(app).replace("\n  ", "")
+            assert screen(app).position == 1
+            await pilot.press("shift+tab")
+
+
+async def test_a_private_key_is_never_echoed(home: Home) -> None:
+    app, _ = console(home)
+    async with app.run_test() as pilot:
+        await go(pilot, 2)
+        await pilot.press("down", "tab", *KEY[:4])
+        await paste(pilot, KEY[4:])
+        assert KEY[:6] not in capture.text_of(app)
+        await pilot.press("enter")
+        await settle(pilot, lambda: screen(app).step.draft.address == ADDRESS)
+        assert ADDRESS in capture.text_of(app)
+        await go(pilot, 3)
+    assert account.address_of(home.account) == ADDRESS
+
+
+async def test_another_model_by_path(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "config.json").write_text("{}")
+    app, node = console(home)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await go(pilot, 3)
+        await pilot.press(*["down"] * 9, "tab")
+        await paste(pilot, str(tmp_path / "mine"))
+        await go(pilot, 5)
+        assert "chosen here" in capture.text_of(app)
+        await pilot.press("enter")
+        await settle(pilot, node.started.is_set)
+    assert config.load(home=home).config.model.id == str(tmp_path / "mine")
+
+
+async def test_leaving_starts_nothing(home: Home) -> None:
+    app, node = console(home)
+    async with app.run_test() as pilot:
+        await pilot.press("ctrl+c")
+    assert app.return_value == "left"
+    assert not node.started.is_set()
+    assert not home.config.exists()
+
+
+def test_settings_are_only_what_was_chosen() -> None:
+    assert Draft().settings() == {}
+    assert user_values(Draft(), {}) == {"profile": "solo"}
+    before = {"profile": "solo", "console": {"ascii": True}}
+    chosen = Draft(profile="trio", log_level="debug", chosen=frozenset({"log.level"}))
+    assert user_values(chosen, before) == {
+        "profile": "trio",
+        "console": {"ascii": True},
+        "log": {"level": "debug"},
+    }
+
+
+@pytest.mark.parametrize("text", ["", "two words", "a/b/c", "/nowhere/at/all"])
+def test_model_names_are_checked(text: str) -> None:
+    with pytest.raises(ConfigError):
+        check_model(text)
+
+
+def test_bootnodes_are_checked() -> None:
+    assert swarm.parse_bootnodes(f" {BOOTNODE},\n{BOOTNODE} ") == (BOOTNODE, BOOTNODE)
+    for text in ("", "http://example.com"):
+        with pytest.raises(ConfigError):
+            swarm.parse_bootnodes(text)
