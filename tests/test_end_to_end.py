@@ -72,14 +72,16 @@ def test_kill_9_loses_nothing_and_counts_nothing_twice(tmp_path: Path) -> None:
     for _ in range(3):
         before = finished_rounds(home)
         node = start(*arguments, *SMALL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_until(lambda: finished_rounds(home) > before, 90)  # noqa: B023 - used at once
-        family = psutil.Process(node.pid).children(recursive=True)
         try:
-            node.wait(luck.uniform(0.0, 2.0))
-        except subprocess.TimeoutExpired:
-            pass
-        os.kill(node.pid, signal.SIGKILL)
-        node.wait(10)
+            wait_until(lambda: finished_rounds(home) > before, 90)  # noqa: B023 - used at once
+            family = psutil.Process(node.pid).children(recursive=True)
+            try:
+                node.wait(luck.uniform(0.0, 2.0))
+            except subprocess.TimeoutExpired:
+                pass
+        finally:
+            os.kill(node.pid, signal.SIGKILL)
+            node.wait(10)
         _gone, alive = psutil.wait_procs(family, timeout=15)
         assert not alive, f"orphans of a killed node: {alive}"
     last = waggle(*arguments, *SMALL, "--rounds", "3")
