@@ -13,49 +13,29 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import rlp
 from eth.abc import BlockAPI, BlockHeaderAPI, ComputationAPI, SignedTransactionAPI
 from eth.exceptions import (
     HeaderNotFound,
     TransactionNotFound,
-    UnrecognizedTransactionType,
     VMError,
 )
 from eth.exceptions import Revert as EvmRevert
 from eth_account import Account
-from eth_keys.exceptions import BadSignature
 from eth_utils import ValidationError
 from eth_utils.crypto import keccak
 from trie.exceptions import MissingTrieNode
 
 from core.chain.chainstore import ChainStore, LogEntry
 from core.chain.genesis import ETHER, FAUCET_KEY, DurableBackend
+from core.chain.intake import Rejected, decoded
 from core.chain.statesweep import reachable
 
 CALL_GAS = 25_000_000
-MAX_TRANSACTION_BYTES = 128 * 1024
 KEEP_STATES = 128
 """Calls on the state of this many past blocks can be answered, as on an ordinary full node."""
 SWEEP_BATCH = 500
 FAUCET_GIFT = 1000 * ETHER
 FAUCET_ENOUGH = 100 * ETHER
-
-
-_MALFORMED = (
-    rlp.exceptions.RLPException,
-    UnrecognizedTransactionType,
-    ValidationError,
-    BadSignature,
-    VMError,
-    ValueError,
-    TypeError,
-    IndexError,
-)
-"""What py-evm raises for bytes that are not a transaction."""
-
-
-class Rejected(Exception):
-    """A transaction that cannot enter a block: malformed, wrong nonce or chain, no funds."""
 
 
 class Reverted(Exception):
@@ -220,7 +200,7 @@ class Evm:
         A transaction that reverts is mined as well, with status 0, as on every chain.
         """
         with self._lock:
-            transaction = self._checked(raw)
+            transaction = decoded(raw, self._chain.get_vm(), self.chain_id)
             before = self._chain.header
             try:
                 parent = self._chain.get_canonical_head().timestamp
@@ -238,32 +218,6 @@ class Evm:
                 raise
             self._grown.notify_all()
             return transaction.hash
-
-    def _checked(self, raw: bytes) -> SignedTransactionAPI:
-        """Decode and say in familiar words what a node would refuse."""
-        if len(raw) > MAX_TRANSACTION_BYTES:
-            raise Rejected("transaction too large")
-        if raw[:1] in (b"\x03", b"\x04"):
-            raise Rejected("transaction type not supported")
-        try:
-            vm = self._chain.get_vm()
-            transaction = vm.get_transaction_builder().decode(raw)
-            sender = transaction.sender
-        except _MALFORMED as error:
-            raise Rejected(f"malformed transaction: {error}") from error
-        chain_id = getattr(transaction, "chain_id", None)
-        if chain_id not in (None, self.chain_id):
-            raise Rejected(f"invalid chain id: have {chain_id}, want {self.chain_id}")
-        expected = vm.state.get_nonce(sender)
-        if transaction.nonce != expected:
-            word = "low" if transaction.nonce < expected else "high"
-            raise Rejected(f"nonce too {word}: next nonce {expected}, tx nonce {transaction.nonce}")
-        price = getattr(transaction, "max_fee_per_gas", None)
-        if price is None:
-            price = transaction.gas_price
-        if vm.state.get_balance(sender) < transaction.value + transaction.gas * price:
-            raise Rejected("insufficient funds for gas * price + value")
-        return transaction
 
     def _new_logs(self, tx_hash: bytes) -> list[LogEntry]:
         """Of the block just mined, which holds this one transaction."""

@@ -60,7 +60,6 @@ class _Bounded(HTTPAdapter):
             response.close()
             raise
         response._content = bytes(body)
-        response._content_consumed = True
         return response
 
 

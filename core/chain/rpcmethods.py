@@ -18,7 +18,8 @@ from eth_tester.backends.pyevm.serializers import (
 )
 
 from core.chain.chainstore import LogEntry
-from core.chain.evm import MAX_TRANSACTION_BYTES, Evm, Rejected, Reverted
+from core.chain.evm import Evm, Reverted
+from core.chain.intake import MAX_TRANSACTION_BYTES, Rejected
 
 MAX_LOGS = 10_000
 MAX_LIST = 64

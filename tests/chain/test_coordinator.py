@@ -80,7 +80,7 @@ def test_two_peers_of_one_account_do_not_race_for_the_nonce(
         "from core.chain.account import load_or_create\n"
         "from core.chain.coordinator import WalletCoordinator\n"
         "c = WalletCoordinator(sys.argv[1], sys.argv[2], load_or_create(Path(sys.argv[3])))\n"
-        "[c.register(f'{sys.argv[4]}-{i}') for i in range(8)]\n"
+        "[c.register(f'{sys.argv[4]}-{i}') for i in range(5)]\n"
     )
     node = connect("shared")
     folder = str(tmp_path / "accounts" / "shared")
@@ -96,7 +96,7 @@ def test_two_peers_of_one_account_do_not_race_for_the_nonce(
     for each in threads:
         each.join(60)
     assert [each.wait(60) for each in running] == [0, 0]
-    names = [f"p{n}-{i}" for n in range(2) for i in range(8)]
+    names = [f"p{n}-{i}" for n in range(2) for i in range(5)]
     names += [f"t{n}-{i}" for n in range(2) for i in range(4)]
     assert {node.owner_of(name) for name in names} == {node.account}
 

@@ -12,8 +12,9 @@ import pytest
 
 from core.chain.account import Wallet
 from core.chain.chainclient import ChainClient
-from core.chain.evm import Evm, Rejected, Reverted
+from core.chain.evm import Evm, Reverted
 from core.chain.genesis import ETHER
+from core.chain.intake import Rejected
 from core.errors import StorageError
 from core.home import REPO_ROOT
 
