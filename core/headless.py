@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any, TextIO
 
@@ -42,21 +43,12 @@ def run(
     if child:
         children.exit_with_parent(then=lambda: _stop_and_wait(node, closed))
     node.start()
-    printer = _json_line if as_json else narrate.line
-    while True:
-        alive = node.running
-        for event in subscription.drain():
-            line = printer(event)
-            if line:
-                _print(out, line)
-        if not alive:
-            break
+    said = _Printer(out, as_json)
+    while node.running:
+        said.all(subscription.drain())
         subscription.wait(0.2)
     node.close()
-    for event in subscription.drain():
-        line = printer(event)
-        if line:
-            _print(out, line)
+    said.all(subscription.drain())
     closed.set()
     if node.error is not None:
         raise node.error
@@ -78,9 +70,21 @@ def _claim_output() -> TextIO:
     return os.fdopen(real, "w", encoding="utf-8", errors="backslashreplace", buffering=1)
 
 
-def _print(out: TextIO, line: str) -> None:
-    out.write(line + "\n")
-    out.flush()
+class _Printer:
+    """Writes events as lines; what several threads say at once in the same words is said once."""
+
+    def __init__(self, out: TextIO, as_json: bool) -> None:
+        self._out = out
+        self._line = _json_line if as_json else narrate.line
+        self._last = ""
+
+    def all(self, some: Sequence[events.Event]) -> None:
+        for event in some:
+            line = self._line(event)
+            if line and line != self._last:
+                self._out.write(line + "\n")
+                self._last = line
+        self._out.flush()
 
 
 def _stop_on_signals(node: Node) -> None:

@@ -110,6 +110,8 @@ def as_storage_error(path: Path | str, error: OSError) -> StorageError:
         errno.EDQUOT: "Your disk quota is used up: free some space, then start again",
         errno.EACCES: "Give your user write permission there, or choose another folder with --home",
         errno.EPERM: "Give your user write permission there, or choose another folder with --home",
+        errno.EEXIST: "A file stands where a folder is needed: choose another one with --home",
+        errno.ENOTDIR: "A file stands where a folder is needed: choose another one with --home",
         errno.EROFS: "That file system is read-only: choose another folder with --home",
     }
     step = steps.get(error.errno or 0, "Check the disk and the path, then start again")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from core import events
+from core.errors import WaggleError
 
 logger = logging.getLogger("node")
 
@@ -14,8 +15,7 @@ def line(event: events.Event) -> str:
     if isinstance(event, events.RoundFinished):
         return _round(event)
     if isinstance(event, events.Incident):
-        parts = (f"{event.what.rstrip('.')}.", event.why, event.next_step)
-        return " ".join(part for part in parts if part)
+        return str(WaggleError(event.what, event.why, event.next_step))
     if isinstance(event, events.NodeStarted):
         return f"{event.name} ({event.peer_id}), swarm {event.swarm}, home {event.home}"
     if isinstance(event, events.ModelLoaded):

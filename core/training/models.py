@@ -146,9 +146,11 @@ def choose_threads(wanted: int) -> int:
 
 
 def _quiet_transformers() -> None:
-    """Progress bars and warnings of transformers would land in the middle of the console."""
+    """Progress bars and warnings of these libraries would land in the middle of the console."""
+    from huggingface_hub.utils import logging as hub
     from transformers.utils import logging
 
+    hub.set_verbosity_error()
     logging.disable_progress_bar()
     logging.set_verbosity_error()
 
