@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _edge(lambda: _test(arguments[1:]), Home(default_home()), debug=False)
     args = build_parser().parse_args(arguments)
     args.set = [*args.set_before, *getattr(args, "set", [])]
-    home = Home(Path(args.home).expanduser().absolute() if args.home else default_home())
+    home = Home((Path(args.home).expanduser() if args.home else default_home()).absolute())
     command = COMMANDS[args.command]
     return _edge(lambda: command(args, home), home, args.debug)
 

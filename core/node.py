@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 
 import core
-from core import events, logs, narrate
+from core import events, logs, supervisor, narrate
 from core.chain_room import ChainRoom, LocalClock
 from core.commands import Commands
 from core.config import Effective
@@ -70,6 +70,7 @@ class Node:
                 model=self.config.model.id,
                 swarm=self.config.swarm.name,
                 account=address_of(self.home.account) or "",
+                restarts=supervisor.restarts(),
             )
         )
         self._worker.start()

@@ -129,6 +129,8 @@ def rewards(home: Home, as_json: bool) -> int:
         )
     else:
         print("coordinator: not read yet")
+    if rows:
+        print(f"  {'round':>6} {'kind':<9} {'value':>6} {'status':<9} transaction or error")
     for row in rows[-SHOWN:]:
         detail = row.error or row.tx_hash
         value = row.value if row.kind == "reward" else ""
