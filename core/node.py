@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 
 import core
-from core import events, logs, supervisor, narrate
+from core import events, logs, narrate, supervisor
 from core.chain_room import ChainRoom, LocalClock
 from core.commands import Commands
 from core.config import Effective

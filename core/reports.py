@@ -50,6 +50,7 @@ def _status_data(state: NodeState, alive: bool) -> dict[str, Any]:
         "step": state.step,
         "peer_id": node.peer_id if node else None,
         "name": node.name if node else None,
+        "restarts": node.restarts if node else None,
         "model": node.model if node else None,
         "profile": node.profile if node else None,
         "last_round": asdict(last) if last else None,
@@ -70,6 +71,7 @@ def _status_lines(state: NodeState) -> list[tuple[str, str]]:
     lines = []
     if node:
         lines.append(("node", f"{clean(node.name)}  {node.peer_id}"))
+        lines.append(("restarts", f"{node.restarts} by the supervisor" if node.restarts else ""))
         lines.append(("model", clean(node.model)))
         lines.append(("swarm", f"{clean(node.swarm)}, profile {clean(node.profile)}"))
     if last:
