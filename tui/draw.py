@@ -308,12 +308,18 @@ def status(view: views.StatusView, width: int, pen: Pen) -> Text:
         pen.safe(view.name, 40),
         speed,
         memory,
-        middle(pen.safe(view.account), 11, pen.glyphs.ellipsis) if view.account else "no account",
+        middle(pen.safe(view.account), 9, pen.glyphs.ellipsis) if view.account else "no account",
         f"queue {view.queue}",
     ]
     if view.console_kb_s is not None:
-        parts.append(f"{view.console_kb_s:.1f} KB/s")
+        parts.append(
+            f"{view.console_kb_s:.0f} KB/s"
+            if view.console_kb_s >= 10
+            else f"{view.console_kb_s:.1f} KB/s"
+        )
     between = f" {pen.glyphs.dot} "
+    if cell_len(between.join(parts)) + 2 > width:
+        between = "  "
     while len(parts) > 2 and cell_len(between.join(parts)) + 2 > width:
         parts.pop()
     return Text(

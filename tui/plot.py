@@ -41,8 +41,30 @@ def plot(view: ChartView, width: int, height: int, pen: Pen, color: bool = True)
     drawn = figure.build().rstrip("\n")
     if pen.glyphs.ascii:
         drawn = drawn.translate(_TO_ASCII)
-    text = Text.from_ansi(drawn, no_wrap=True, end="")
-    return text if color else Text(text.plain, no_wrap=True, end="")
+    return coloured(Text.from_ansi(drawn).plain, view, pen, markers[1], color)
+
+
+def coloured(plain: str, view: ChartView, pen: Pen, second: str, color: bool) -> Text:
+    """The axes muted, the plot in one colour but for the signs of the second line.
+
+    plotext colours every run of signs by itself: three times the bytes on a terminal's wire.
+    """
+    text = Text(plain, no_wrap=True, end="")
+    if not color:
+        return text
+    text.stylize(pen.palette.muted)
+    first, other = (f"rgb({r},{g},{b})" for r, g, b in pen.palette.series)
+    start = 0
+    for row in plain.split("\n"):
+        axis = max(row.find(sign) for sign in "┤│|+") if "└" not in row else -1
+        if axis >= 0 and "└" not in row and not row.lstrip().startswith("++"):
+            text.stylize(first, start + axis + 1, start + len(row))
+            if len(view.lines) > 1:
+                for place, char in enumerate(row[axis + 1 :], start + axis + 1):
+                    if char == second:
+                        text.stylize(other, place, place + 1)
+        start += len(row) + 1
+    return text
 
 
 def bounds(view: ChartView) -> tuple[float, float]:

@@ -27,7 +27,8 @@ from tui.widgets.log_view import LogView
 PANES = {"charts": "Charts", "peers": "Peers", "rewards": "Rewards", "log": "Log"}
 WIDE = (120, 32)
 """Columns and rows from which all panes are shown at once."""
-CHART_INTERVAL_S = 1.0
+PACE_S = {"charts": 2.0, "log": 1.0, "peers": 1.0, "rewards": 1.0}
+"""Seconds between two repaints of a pane at least: bytes on a slow link (console.md, Manners)."""
 
 
 class Pane(VerticalScroll, can_focus=True):
@@ -49,7 +50,7 @@ class Dashboard(Screen[None]):
         super().__init__()
         self._log = log
         self._pane = "charts"
-        self._charts_drawn = 0.0
+        self._drawn: dict[str, float] = {}
         self._chart_key: object = None
 
     def compose(self) -> ComposeResult:
@@ -86,6 +87,7 @@ class Dashboard(Screen[None]):
     def on_resize(self, event: events.Resize) -> None:
         self._layout()
         self._chart_key = None
+        self._drawn.clear()
         self.call_after_refresh(self.show_state)
 
     def on_screen_resume(self) -> None:
@@ -101,12 +103,14 @@ class Dashboard(Screen[None]):
         if event.tab.id in PANES and event.tab.id != self._pane:
             self._pane = event.tab.id
             self._layout()
+            self._drawn.clear()
             self.call_after_refresh(self.show_state)
 
     def action_show_pane(self, name: str) -> None:
         self.query_one("#tabs", Tabs).active = name
         self._pane = name
         self._layout()
+        self._drawn.clear()
         target = {"log": "#log-tail", "peers": "#peers", "rewards": "#rewards"}.get(name)
         self.set_focus(self.query_one(target) if target else None)
         self.call_after_refresh(self.show_state)
@@ -126,18 +130,27 @@ class Dashboard(Screen[None]):
         self.query_one("#round", Lines).show(derive.round_view(state, now, stopping))
         account, kb_s = app.account, app.kb_s  # type: ignore[attr-defined]
         self.query_one("#status", Lines).show(derive.status_view(state, account, kb_s))
-        if self._visible("peers"):
+        if self._due("peers"):
             view = derive.peers_view(state, now, net_on)
             self.query_one("#peers-list", Lines).show(view)
-        if self._visible("rewards"):
+        if self._due("rewards"):
             self.query_one("#ledger", Lines).show(derive.ledger_view(state, chain_on))
-        if self._visible("log"):
+        if self._due("log"):
             self._show_log()
-        if self._visible("charts"):
+        if self._due("charts"):
             self._show_charts(state)
 
     def _visible(self, name: str) -> bool:
         return self.has_class("-wide") or self._pane == name
+
+    def _due(self, name: str) -> bool:
+        """Whether a pane is in sight and may be repainted now; notes that it was."""
+        moment = time.monotonic()
+        pace = PACE_S[name] if self.app.ticking else 0.0  # type: ignore[attr-defined]
+        if not self._visible(name) or moment - self._drawn.get(name, 0.0) < pace:
+            return False
+        self._drawn[name] = moment
+        return True
 
     def _show_log(self) -> None:
         tail = self.query_one("#log-tail", LogView)
@@ -148,18 +161,13 @@ class Dashboard(Screen[None]):
             behind.update(f"+{tail.behind} lines, End follows")
 
     def _show_charts(self, state: NodeState) -> None:
-        app = self.app
         loss, reward = self.query_one("#loss-chart", Chart), self.query_one("#reward-chart", Chart)
         series = [state.series_of(name) for name in ("loss", "reward/own", "reward/swarm")]
         key = (*map(id, series), loss.columns, reward.columns)
         if key == self._chart_key or loss.size.height == 0:
-            return
-        moment = time.monotonic()
-        pace = CHART_INTERVAL_S if app.ticking else 0.0  # type: ignore[attr-defined]
-        if loss.view is not None and moment - self._charts_drawn < pace:
+            self._drawn.pop("charts", None)
             return
         self._chart_key, self._kept = key, series  # kept: an id is only good while its object is
-        self._charts_drawn = moment
         loss.show(derive.loss_chart(state, loss.columns))
         reward.show(derive.reward_chart(state, reward.columns))
 

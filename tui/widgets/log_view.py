@@ -10,13 +10,11 @@ import textwrap
 from collections import deque
 
 from rich.segment import Segment
-from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.binding import Binding
-from textual.geometry import Size
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from tui.draw import Pen
 from tui.log_buffer import MAX_LINES, Entry, LogBuffer
@@ -47,15 +45,22 @@ def rows_of(entry: Entry, width: int, pen: Pen) -> list[Text]:
     return rows
 
 
-class LogView(ScrollView, can_focus=True):
-    """Shows a LogBuffer. `pull` takes what is new."""
+class LogView(Widget, can_focus=True):
+    """Shows a LogBuffer. `pull` takes what is new.
+
+    Not a ScrollView: that lays out and repaints several times for each line that arrives.
+    """
 
     DEFAULT_CSS = """
-    LogView { height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: scroll; }
+    LogView { height: 1fr; width: 1fr; }
     """
     BINDINGS = [
-        Binding("j", "scroll_down", "Down", show=False),
-        Binding("k", "scroll_up", "Up", show=False),
+        Binding("down,j", "move(1)", "Down", show=False),
+        Binding("up,k", "move(-1)", "Up", show=False),
+        Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("pageup", "page(-1)", "Page up", show=False),
+        Binding("home,g", "move(-1000000)", "Top", show=False),
+        Binding("end,G", "move(1000000)", "Follow", show=False),
     ]
 
     def __init__(self, buffer: LogBuffer, id: str | None = None) -> None:
@@ -64,6 +69,8 @@ class LogView(ScrollView, can_focus=True):
         self._seen = 0
         self._rows: deque[Text] = deque(maxlen=MAX_LINES)
         self._width = 0
+        self._back = 0
+        """Rows between the bottom of the pane and the end of the log; 0 follows."""
         self.behind = 0
         """Lines that came while the view stood still."""
 
@@ -73,53 +80,62 @@ class LogView(ScrollView, can_focus=True):
 
     @property
     def following(self) -> bool:
-        return self.scroll_offset.y >= self.max_scroll_y - 1
+        return self._back == 0
 
     def on_resize(self, event: events.Resize) -> None:
-        if self.scrollable_content_region.width != self._width:
+        if self.content_size.width != self._width:
             self.redraw()
+        self.move(0)
 
     def redraw(self) -> None:
         """Wrap everything anew: another width, another theme."""
-        self._width = self.scrollable_content_region.width
+        self._width = self.content_size.width
         self._rows.clear()
-        self._seen = 0
-        self.pull(follow=True)
+        self._seen = self._back = self.behind = 0
+        self.pull()
+        self.refresh()
 
-    def pull(self, follow: bool | None = None) -> bool:
-        """Take new lines; whether there were any. Cheap when the pane is hidden."""
+    def pull(self) -> bool:
+        """Take new lines; whether there were any. Costs no repaint while the view stands still."""
         if self._width <= 0 or self._buffer.total == self._seen:
             return False
-        follow = self.following if follow is None else follow
         new = self._buffer.since(self._seen)
         self._seen = self._buffer.total
-        before = len(self._rows)
-        added = 0
-        for entry in new:
-            rows = rows_of(entry, self._width, self.pen)
-            added += len(rows)
-            self._rows.extend(rows)
-        dropped = before + added - len(self._rows)
-        self.virtual_size = Size(self._width, len(self._rows))
-        if follow:
-            self.behind = 0
-            self.scroll_end(animate=False, immediate=True, x_axis=False)
+        rows = [row for entry in new for row in rows_of(entry, self._width, self.pen)]
+        self._rows.extend(rows)
+        if self.following:
+            self.refresh()
         else:
             self.behind += len(new)
-            if dropped:
-                self.scroll_to(y=self.scroll_offset.y - dropped, animate=False, immediate=True)
-        self.refresh()
+            self.move(-len(rows), still=True)
         return True
 
-    def watch_scroll_y(self, old: float, new: float) -> None:
-        super().watch_scroll_y(old, new)
-        if self.behind and self.following:
+    def move(self, rows: int, still: bool = False) -> None:
+        """Scroll down by `rows` (up when negative). still: the same lines stay in sight."""
+        most = max(0, len(self._rows) - self.content_size.height)
+        back = min(max(self._back - rows, 0), most)
+        changed, self._back = back != self._back, back
+        if self.following:
             self.behind = 0
+        if changed and not still:
+            self.refresh()
+
+    def action_move(self, rows: int) -> None:
+        self.move(rows)
+
+    def action_page(self, pages: int) -> None:
+        self.move(pages * max(1, self.content_size.height - 1))
+
+    def on_mouse_scroll_up(self) -> None:
+        self.move(-3)
+
+    def on_mouse_scroll_down(self) -> None:
+        self.move(3)
 
     def render_line(self, y: int) -> Strip:
-        width, style = self.scrollable_content_region.width, self.rich_style
-        row = y + self.scroll_offset.y
+        width, height, style = self.content_size.width, self.content_size.height, self.rich_style
+        row = max(0, len(self._rows) - height - self._back) + y
         if row >= len(self._rows):
             return Strip.blank(width, style)
-        segments = Segment.apply_style(self._rows[row].render(self.app.console), style or Style())
+        segments = Segment.apply_style(self._rows[row].render(self.app.console), style)
         return Strip(segments).adjust_cell_length(width, style)
