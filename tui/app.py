@@ -42,6 +42,10 @@ class NodeLike(Protocol):
     """What the console needs of a node (`core.node.Node`); every method returns at once."""
 
     bus: events.EventBus
+    error: Exception | None
+
+    @property
+    def running(self) -> bool: ...
 
     def start(self) -> None: ...
     def pause(self) -> None: ...
@@ -149,6 +153,8 @@ class WaggleApp(App[str]):
         self._failure: WaggleError | None = None
         self._stopped = threading.Event()
         self._hangup = False
+        self.ended = False
+        """The node ended by itself; the screen stays, and says why."""
         self._bytes: tuple[float, int] = (time.monotonic(), 0)
         self._title = ""
         console = effective.config.console if effective is not None else None
@@ -240,6 +246,7 @@ class WaggleApp(App[str]):
         if self._stopped.is_set():
             self.exit("stopped")
             return
+        self._notice_end()
         from tui import derive
 
         self.headline = derive.headline(self.state, self.clock(), self.starting)
@@ -247,6 +254,14 @@ class WaggleApp(App[str]):
         show = getattr(self.screen, "show_state", None) if self._screen_stack else None
         if show is not None:
             show()
+
+    def _notice_end(self) -> None:
+        """A worker that ended unasked is closed, so that its last events and its lock are freed."""
+        node = self.node
+        if node is None or self.starting or self.stopping or self.ended or node.running:
+            return
+        self.ended = True
+        threading.Thread(target=node.close, name="node-close", daemon=True).start()
 
     def _fold(self) -> None:
         if self._subscription is None:
@@ -323,8 +338,8 @@ class WaggleApp(App[str]):
         from tui import derive
         from tui.screens.quit import QuitScreen
 
-        if self.node is None:
-            self.exit("left")
+        if self.node is None or self.ended:
+            self.exit("left" if self.node is None else "stopped")
             return
         if not isinstance(self.screen, QuitScreen):
             cost = derive.stopping_cost(self.state, self.clock())

@@ -197,9 +197,9 @@ def peers(view: views.PeersView, width: int, pen: Pen) -> Text:
         ("name", 0, False),
         ("reward", 6, True),
         ("used", 7, True),
-        ("seen", 9, True),
-        ("ms", 5, True),
-        ("peer id", 11, False),
+        ("seen", 8, True),
+        ("ms", 4, True),
+        ("peer id", 9, False),
     )
     dim = pen.palette.muted
     rows = []
@@ -215,7 +215,7 @@ def peers(view: views.PeersView, width: int, pen: Pen) -> Text:
                 (used, "" if row.used else dim),
                 (seen, dim if row.seen_s < 60 else pen.palette.warn),
                 ("-" if row.latency_ms is None else str(row.latency_ms), dim),
-                (middle(pen.safe(row.peer_id), 11, pen.glyphs.ellipsis), dim),
+                (middle(pen.safe(row.peer_id), 9, pen.glyphs.ellipsis), dim),
             )
         )
     text = table(heads, rows, width, pen)
@@ -250,7 +250,7 @@ def ledger(view: views.LedgerView, width: int, pen: Pen) -> Text:
     text.append("\n\n")
     heads = (
         ("round", 7, True),
-        ("reward", 7, True),
+        ("value", 7, True),
         ("reward", 10, False),
         ("vote", 10, False),
         ("transaction", 0, False),

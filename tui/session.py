@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 
 from core.config import Effective
@@ -43,10 +42,8 @@ def run_session(
             finish(app.node, keep and why == "lost")
     if app.return_code:
         return app.return_code
-    error = getattr(app.node, "error", None)
-    if error is not None and why == "stopped":
-        print(f"The node had ended by itself: {error}", file=sys.stderr)
-        return 1
+    if app.node is not None and app.node.error is not None:
+        raise app.node.error
     return 0
 
 

@@ -171,6 +171,10 @@ class ReplayNode:
         self.ended = threading.Event()
         self.error: Exception | None = None
 
+    @property
+    def running(self) -> bool:
+        return not self.ended.is_set()
+
     def start(self) -> None:
         for event in self.recorded:
             self.bus.emit(event)

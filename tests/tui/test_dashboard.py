@@ -201,6 +201,23 @@ async def test_a_node_that_cannot_start_is_told_in_words(home: Home) -> None:
     assert app.return_value == "left"
 
 
+async def test_a_node_that_ends_by_itself_is_closed_and_told(home: Home) -> None:
+    async with running(home, history(3), now_of(3)) as (app, pilot, node):
+        node.bus.emit(
+            events.Incident(
+                time=now_of(3), code="x", what="The model is gone", why="disk", level="error"
+            )
+        )
+        node.ended.set()
+        await settle(pilot, lambda: app.tick() is None and node.asked == ["close"])
+        node.bus.emit(events.NodeStopped(time=now_of(3), reason="failed"))
+        await settle(pilot, lambda: True)
+        assert "DOWN" in capture.text_of(app)
+        assert "The model is gone" in capture.text_of(app)
+        await pilot.press("q")
+    assert app.return_value == "stopped"
+
+
 async def test_an_unknown_theme_is_told_and_survived(home: Home) -> None:
     async with running(home, begin(), START + 3, sets=("console.theme=plaid",)) as (app, _, _):
         assert app.theme == "waggle"
