@@ -191,7 +191,9 @@ def stopping_cost(state: NodeState, now: float) -> str:
     name = state.phase.name
     if state.round is None or name in ("", "start"):
         return "The node is still starting: nothing is lost."
-    if name in ("wait", "paused"):
+    last = state.last_round
+    trained = last is not None and last.round == state.round and last.time >= state.round_started
+    if name in ("wait", "paused") or trained:
         return f"Round {state.round} is done: nothing is lost."
     usual = state.series_of("seconds")
     recent = usual.points(8)[-1].mean if usual.count else None

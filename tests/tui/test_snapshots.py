@@ -18,6 +18,7 @@ from tui.screens.onboarding.draft import Draft
 from tui.screens.onboarding.screen import OnboardingScreen
 
 SIZES = [(80, 24), (140, 40)]
+SIZE_NAMES = ["80x24", "140x40"]
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +57,7 @@ def pressing(*keys: str) -> Any:
     return before
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("size", SIZES, ids=SIZE_NAMES)
 @pytest.mark.parametrize(
     ("name", "keys"),
     [
@@ -66,6 +67,7 @@ def pressing(*keys: str) -> Any:
         ("logs", ("l",)),
         ("quit", ("q",)),
     ],
+    ids=["dashboard", "help", "rollouts", "logs", "quit"],
 )
 def test_pages(snap_compare: Any, name: str, keys: tuple[str, ...], size: tuple[int, int]) -> None:
     assert snap_compare(dashboard(60), terminal_size=size, run_before=pressing(*keys))
@@ -76,7 +78,7 @@ def test_panes_of_a_small_terminal(snap_compare: Any, key: str) -> None:
     assert snap_compare(dashboard(60), terminal_size=(80, 24), run_before=pressing(key))
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("size", SIZES, ids=SIZE_NAMES)
 def test_starting(snap_compare: Any, size: tuple[int, int]) -> None:
     assert snap_compare(dashboard(0), terminal_size=size, run_before=pressing())
 
@@ -89,7 +91,7 @@ def test_looks(snap_compare: Any, look: str, monkeypatch: pytest.MonkeyPatch) ->
     assert snap_compare(dashboard(60, *sets), terminal_size=(140, 40), run_before=pressing())
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("size", SIZES, ids=SIZE_NAMES)
 @pytest.mark.parametrize("step", range(6))
 def test_onboarding(snap_compare: Any, step: int, size: tuple[int, int]) -> None:
     app = WaggleApp(Home(Path("home")), None, onboarding=True, ticking=False)
