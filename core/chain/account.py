@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import StorageError, TransientError
-from core.home import atomic_write, storage_errors
+from core.home import atomic_write, exclusive, storage_errors
 
 KEYSTORE = "keystore.json"
 PASSPHRASE = "passphrase"
@@ -81,8 +81,10 @@ def load_or_create(folder: Path) -> Wallet:
     StorageError when the files cannot be read, do not fit together, or cannot be written. A
     damaged keystore is never replaced: peer ids are bound to its account.
     """
-    if not (folder / KEYSTORE).exists():
-        return _create(folder)
+    # Two makers at once would leave one's passphrase beside the other's keystore.
+    with exclusive(folder / "account.lock"):
+        if not (folder / KEYSTORE).exists():
+            return _create(folder)
     return _load(folder)
 
 

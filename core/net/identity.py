@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import StorageError, WaggleError
-from core.home import atomic_write, storage_errors
+from core.home import atomic_write, exclusive
 from core.net.names import animal_name
 
 KEY_BITS = 2048
@@ -52,9 +52,9 @@ def load_or_create(path: Path) -> Identity:
     when others could read it.
     """
     if not path.exists() and not path.is_symlink():
-        with storage_errors(path.parent):
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        atomic_write(path, _generate())
+        with exclusive(path.with_suffix(".lock")):
+            if not path.exists():
+                atomic_write(path, _generate())
     return load(path)
 
 

@@ -93,3 +93,11 @@ def test_one_sender_at_a_time(tmp_path: Path) -> None:
     holder.join(5.0)
     with wallet.nonce_lock(1.0):
         pass
+
+
+def test_many_makers_at_once_make_one_account(tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(6) as pool:
+        made = list(pool.map(lambda _: load_or_create(tmp_path).address, range(6)))
+    assert set(made) == {load_or_create(tmp_path).address}
