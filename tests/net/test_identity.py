@@ -113,5 +113,7 @@ def test_many_makers_at_once_make_one_identity(tmp_path: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(6) as pool:
-        made = list(pool.map(lambda _: load_or_create(tmp_path / "swarm.pem").peer_id, range(6)))
+        made = list(
+            pool.map(lambda _: identity.load_or_create(tmp_path / "swarm.pem").peer_id, range(6))
+        )
     assert len(set(made)) == 1
