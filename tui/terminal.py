@@ -66,6 +66,8 @@ def captured_descriptors(log: Path) -> Iterator[Tty]:
     screen = os.dup(2 if os.isatty(2) else 1)
     kept = [os.dup(1), os.dup(2)]
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if log.exists():
+        log.replace(log.with_name(f"{log.name}.1"))  # this run and the last one: never more
     sink = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     tty = Tty(os.fdopen(screen, "w", encoding="utf-8", errors="replace"))
     streams = sys.__stdout__, sys.__stderr__

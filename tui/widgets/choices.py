@@ -25,6 +25,8 @@ class Choice:
     title: str
     detail: str = ""
     note: str = ""
+    level: str = ""
+    """Colours the note: a health level, or nothing."""
 
 
 class Choices(Widget, can_focus=True):
@@ -33,12 +35,8 @@ class Choices(Widget, can_focus=True):
     DEFAULT_CSS = """
     Choices {
         height: auto;
-        & > .choices--cursor { color: $primary; text-style: bold; }
-        & > .choices--detail { color: $text-muted; }
-        & > .choices--note { color: $secondary; }
     }
     """
-    COMPONENT_CLASSES = {"choices--cursor", "choices--detail", "choices--note"}
     BINDINGS = [
         Binding("down,j", "move(1)", "Down", show=False),
         Binding("up,k", "move(-1)", "Up", show=False),
@@ -102,9 +100,8 @@ class Choices(Widget, can_focus=True):
     def render(self) -> Text:
         width = self.content_size.width
         cut = self.glyphs.ellipsis
-        cursor = self.get_component_rich_style("choices--cursor", partial=True)
-        detail = self.get_component_rich_style("choices--detail", partial=True)
-        note_style = self.get_component_rich_style("choices--note", partial=True)
+        palette = self.app.pen.palette  # type: ignore[attr-defined]
+        cursor = f"bold {palette.accent}"
         text = Text(no_wrap=True, overflow="crop", end="")
         noted = [cell_len(choice.title) for choice in self.choices if choice.note]
         widest = min(max(noted, default=0), width * 3 // 5)
@@ -120,10 +117,13 @@ class Choices(Widget, can_focus=True):
             if note:
                 text.append("  ")
                 text.append(" " * (widest - cell_len(title)))
-                text.append(fit(note, width - len(sign) - 3 - widest, cut), note_style)
+                text.append(
+                    fit(note, width - len(sign) - 3 - widest, cut),
+                    palette.level(choice.level) or palette.label,
+                )
             if choice.detail:
                 words = clean(choice.detail, ascii_only=plain)
                 indent = " " * (len(sign) + 1)
                 text.append("\n" + indent)
-                text.append(fit(words, width - len(indent), cut), detail)
+                text.append(fit(words, width - len(indent), cut), palette.label)
         return text

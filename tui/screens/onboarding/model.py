@@ -16,6 +16,7 @@ from tui.widgets.choices import Choice, Choices
 from tui.widgets.field import Field
 
 OWN = "own"
+LEVELS = {"fits": "healthy", "tight": "degraded", "too large": "down"}
 
 
 def model_choices(entries: list[catalogue.Entry], free: int) -> list[Choice]:
@@ -25,6 +26,7 @@ def model_choices(entries: list[catalogue.Entry], free: int) -> list[Choice]:
             entry.id,
             f"{entry.id} ({size(entry.parameters)})" if entry.parameters else entry.id,
             note=str(catalogue.fit(entry.parameters, free)),
+            level=LEVELS.get(catalogue.fit(entry.parameters, free).verdict, ""),
         )
         for entry in entries
     ]

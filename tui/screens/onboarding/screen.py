@@ -91,7 +91,8 @@ class OnboardingScreen(Screen[None]):
 
     def _head(self) -> None:
         title = Text("Waggle", "bold")
-        title.append(f"  {self.glyphs.dot}  first start, step {self.position + 1} of {len(STEPS)}")
+        told = f"  {self.glyphs.dot}  first start, step {self.position + 1} of {len(STEPS)}"
+        title.append(told, "not bold dim")
         self.query_one("#title", Static).update(title)
         width = self.size.width - 4
         self.query_one("#progress", Static).update(progress(self.position, width, self.glyphs))
