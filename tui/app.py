@@ -8,14 +8,14 @@ taking the home, reading the journal) happens in daemon threads after the first 
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from textual.app import App
-from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.screen import Screen
 
 from core import events
@@ -25,9 +25,11 @@ from core.home import Home
 from core.incidents import as_bug
 from core.state import NodeState
 from tui import keys, terminal, themes
+from tui.command_palette import Commands
 from tui.draw import Pen
 from tui.glyphs import glyphs
 from tui.log_buffer import LogBuffer
+from tui.node_like import Loader, NodeFactory, NodeLike, make_node, read_history
 from tui.palette import palette
 from tui.text import clean
 from tui.views import Headline
@@ -35,79 +37,6 @@ from tui.views import Headline
 logger = logging.getLogger(__name__)
 
 MAX_EVENTS_PER_TICK = 5_000
-STOP_TIMEOUT_S = 30.0
-
-
-class NodeLike(Protocol):
-    """What the console needs of a node (`core.node.Node`); every method returns at once."""
-
-    bus: events.EventBus
-    error: Exception | None
-
-    @property
-    def running(self) -> bool: ...
-
-    def start(self) -> None: ...
-    def pause(self) -> None: ...
-    def resume(self) -> None: ...
-    def stop(self, now: bool = False) -> None: ...
-    def join(self, timeout_s: float) -> bool: ...
-    def close(self) -> None: ...
-
-
-NodeFactory = Callable[[Effective, Home], NodeLike]
-Loader = Callable[[], Effective]
-
-
-def make_node(effective: Effective, home: Home) -> NodeLike:
-    """The real node. Imported here: `core.node` pulls in everything."""
-    from core.node import Node
-
-    return Node(effective, home)
-
-
-def read_history(home: Home) -> NodeState:
-    """The state that the journal of earlier runs gives; empty for a new home."""
-    from core.fold import replay
-    from core.journal import Journal
-
-    return replay(Journal(home.db).events())
-
-
-class Commands(Provider):
-    """The command palette, from the same table as keys and help."""
-
-    async def discover(self) -> Hits:
-        for command in self._commands():
-            yield DiscoveryHit(
-                f"{command.title}  ({command.shown})",
-                self._runner(command),
-                text=command.title,
-                help=command.description,
-            )
-
-    async def search(self, query: str) -> Hits:
-        matcher = self.matcher(query)
-        for command in self._commands():
-            score = matcher.match(f"{command.title} {command.description}")
-            if score > 0:
-                yield Hit(
-                    score,
-                    matcher.highlight(f"{command.title}  ({command.shown})"),
-                    self._runner(command),
-                    text=command.title,
-                    help=command.description,
-                )
-
-    def _commands(self) -> list[keys.Command]:
-        from tui.screens.dashboard import Dashboard
-
-        if not isinstance(self.screen, Dashboard):
-            return []
-        return [command for command in keys.commands("dashboard") if command.palette]
-
-    def _runner(self, command: keys.Command) -> Callable[[], Any]:
-        return lambda: self.screen.run_action(command.action)
 
 
 class WaggleApp(App[str]):
@@ -116,7 +45,7 @@ class WaggleApp(App[str]):
     CSS_PATH = "app.tcss"
     TITLE = "Waggle"
     COMMANDS = {Commands}
-    BINDINGS = []
+    BINDINGS = keys.bindings("everywhere")
     COMMAND_PALETTE_DISPLAY = "^p"
     NOTIFICATION_TIMEOUT = 4
 
@@ -328,7 +257,7 @@ class WaggleApp(App[str]):
 
         self.push_screen(RolloutsScreen())
 
-    def action_back(self) -> None:
+    async def action_back(self) -> None:
         if len(self.screen_stack) > 2:
             self.pop_screen()
             self.tick()
@@ -405,6 +334,16 @@ class WaggleApp(App[str]):
         """OSC 52, wrapped for tmux and screen; Textual's own is swallowed there."""
         self._clipboard = text
         terminal.write(self._driver, terminal.clipboard_sequence(text))
+
+    def _print(self, text: str, stderr: bool = False) -> None:
+        """What Python prints while the screen is up goes to the log, as the descriptors do.
+
+        Textual would drop it, and with it the traceback of a thread that died.
+        """
+        if self._tty is not None:
+            os.write(2 if stderr else 1, text.encode("utf-8", "backslashreplace"))
+        else:
+            super()._print(text, stderr)
 
     # --- looks --------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -147,7 +148,7 @@ def figures(view: views.RoundView, width: int, pen: Pen) -> Text:
 
 def table(
     heads: tuple[tuple[str, int, bool], ...],
-    rows: list[tuple[tuple[str, str], ...]],
+    rows: Sequence[Sequence[tuple[str, str]]],
     width: int,
     pen: Pen,
 ) -> Text:
@@ -155,16 +156,16 @@ def table(
 
     Columns that do not fit are left out from the right, whole.
     """
-    heads, keep = _columns(heads, width)
+    columns, keep = _columns(heads, width)
     text = line()
     text.append(
-        pen.fit(" ".join(pen.column(t, w, r) for t, w, r in heads), width), pen.palette.label
+        pen.fit(" ".join(pen.column(t, w, r) for t, w, r in columns), width), pen.palette.label
     )
     for row in rows:
         text.append("\n")
         cells = [row[index] for index in keep]
         for position, ((value, style), (_, size, right)) in enumerate(
-            zip(cells, heads, strict=True)
+            zip(cells, columns, strict=True)
         ):
             text.append(" " if position else "")
             text.append(pen.column(value, size, right), style)
@@ -279,7 +280,7 @@ def _receipt(row: views.LedgerRow, pen: Pen) -> str:
 
 
 def _pairs(
-    text: Text, pairs: list[tuple[str, int | None, str]], width: int, pen: Pen, lead: str = ""
+    text: Text, pairs: Sequence[tuple[str, int | None, str]], width: int, pen: Pen, lead: str = ""
 ) -> None:
     used = cell_len(lead)
     text.append(lead, pen.palette.label)

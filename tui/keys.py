@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 
 @dataclass(frozen=True)
 class Command:
-    """One action. scope: `dashboard`, `reader` (a page over it), `onboarding`,
+    """One action. scope: `everywhere`, `dashboard`, `reader` (a page over it), `onboarding`,
     `question` or `failure`."""
 
     scope: str
@@ -126,8 +126,8 @@ COMMANDS: tuple[Command, ...] = (
         footer=True,
     ),
     Command(
-        "dashboard",
-        "app.interrupt",
+        "everywhere",
+        "interrupt",
         ("ctrl+c",),
         "^c",
         "Quit; twice: at once",
@@ -299,6 +299,7 @@ COMMANDS: tuple[Command, ...] = (
 
 SCOPES = {
     "dashboard": "Dashboard",
+    "everywhere": "Everywhere",
     "reader": "Help, logs and rollouts",
     "onboarding": "First start",
     "question": "When quitting",
@@ -311,7 +312,7 @@ def commands(scope: str) -> list[Command]:
     return [command for command in COMMANDS if command.scope == scope]
 
 
-def bindings(scope: str) -> list[Binding]:
+def bindings(scope: str) -> list[BindingType]:
     """The Textual bindings of a scope; only the first key of a command shows in the footer."""
     return [
         Binding(

@@ -9,7 +9,8 @@ import threading
 from core.config import Effective
 from core.errors import WaggleError
 from core.home import Home
-from tui.app import Loader, NodeLike, WaggleApp
+from tui.app import WaggleApp
+from tui.node_like import Loader, NodeLike
 from tui.terminal import RESTORE_TITLE, captured_descriptors
 
 END_TIMEOUT_S = 30.0
@@ -41,7 +42,11 @@ def run_session(
             )
             finish(app.node, keep and why == "lost")
     if app.return_code:
-        return app.return_code
+        raise WaggleError(
+            "The console failed",
+            "this is a bug in Waggle or in a library it uses",
+            f"The node was stopped cleanly. {home.logs / 'console.log'} has the details",
+        )
     if app.node is not None and app.node.error is not None:
         raise app.node.error
     return 0

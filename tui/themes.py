@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from textual.theme import Theme
 
-_DARK = {
-    "foreground": "#d8d6cf",
-    "background": "#15171b",
-    "surface": "#1a1d22",
-    "panel": "#23272e",
-}
 _VARIABLES = {
     "border": "#3a404a",
     "border-blurred": "#2c313a",
@@ -33,7 +27,10 @@ THEMES = (
         error="#d8605b",
         dark=True,
         variables=_VARIABLES,
-        **_DARK,
+        foreground="#d8d6cf",
+        background="#15171b",
+        surface="#1a1d22",
+        panel="#23272e",
     ),
     Theme(
         name="waggle-colourblind",
@@ -45,7 +42,10 @@ THEMES = (
         error="#e0713a",
         dark=True,
         variables=_VARIABLES,
-        **_DARK,
+        foreground="#d8d6cf",
+        background="#15171b",
+        surface="#1a1d22",
+        panel="#23272e",
     ),
     Theme(
         name="waggle-light",

@@ -82,8 +82,12 @@ async def test_quit_asks_and_says_what_it_costs(home: Home) -> None:
     assert app.return_value == "stopped"
 
 
-async def test_a_second_ctrl_c_stops_at_once(home: Home) -> None:
+@pytest.mark.parametrize("first", ["", "ctrl+p", "question_mark", "l"])
+async def test_a_second_ctrl_c_stops_at_once(home: Home, first: str) -> None:
     async with running(home, history(3), now_of(3)) as (app, pilot, node):
+        if first:
+            await pilot.press(first)
+            await pilot.pause()
         await pilot.press("ctrl+c")
         await pilot.pause()
         assert isinstance(app.screen, QuitScreen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tui import keys
+from tui.app import WaggleApp
 from tui.draw import Pen
 from tui.glyphs import UNICODE
 from tui.palette import Palette
@@ -17,6 +18,7 @@ from tui.screens.reader import Reader
 from tui.widgets.key_bar import spans
 
 SCREENS = {
+    "everywhere": WaggleApp,
     "dashboard": Dashboard,
     "reader": Reader,
     "onboarding": OnboardingScreen,
@@ -45,8 +47,6 @@ def test_no_key_does_two_things(scope: str) -> None:
 @pytest.mark.parametrize("scope", SCREENS)
 def test_every_action_exists(scope: str) -> None:
     from textual.app import App
-
-    from tui.app import WaggleApp
 
     for command in keys.commands(scope):
         name = command.action.partition("(")[0]

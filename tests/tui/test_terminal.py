@@ -41,6 +41,8 @@ def start():
     threading.Thread(target=noise, daemon=True).start()
     node_start()
 node.start = start
+if "log.level=debug" in sys.argv:
+    tui.app.WaggleApp.key_t = lambda app: 1 / 0
 effective = config.load("solo", home, env={}, sets=sys.argv[2:])
 code = tui.session.run_session(home, effective, False)
 (home.path / "ended").write_text(f"{code} {node.asked}")
@@ -153,6 +155,18 @@ def test_a_lost_terminal_may_leave_the_node_running_without_a_busy_loop(opened) 
     while console.child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     assert (console.home / "ended").read_text() == "0 ['stop now', 'close']"
+
+
+def test_a_console_that_fails_stops_the_node_and_says_so(opened) -> None:
+    console = opened("log.level=debug")  # CONSOLE fails at this level when `t` is pressed
+    console.read_until(b"HEALTHY")
+    os.write(console.master, b"t")
+    deadline = time.monotonic() + 20
+    while console.child.poll() is None and time.monotonic() < deadline:
+        console.drain(0.1)
+    assert console.child.returncode == 1
+    assert b"The console failed" in console.output
+    assert "ZeroDivisionError" in (console.home / "logs" / "console.log").read_text()
 
 
 def test_sigterm_stops_the_node(opened) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.text import Text
+from textual import events
 
 from tui.draw import Pen, line, note
 from tui.plot import MIN_HEIGHT, MIN_WIDTH, plot
@@ -48,18 +49,18 @@ class Chart(Lines):
     """
 
     def __init__(self, id: str) -> None:
-        super().__init__(chart, id=id)
+        super().__init__(self._draw, id=id)
         self._drawn_height = 0
 
     @property
     def columns(self) -> int:
         return max(2, self.content_size.width - 8)
 
-    def draw(self, width: int) -> Text:
+    def _draw(self, view: ChartView, width: int, pen: Pen) -> Text:
         height = self._drawn_height = self.content_size.height
-        return chart(self._view, width, self.pen, height, not self.app.no_color)
+        return chart(view, width, pen, height, not self.app.no_color)
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         if (self.content_size.width, self.content_size.height) != (
             self._drawn_width,
             self._drawn_height,

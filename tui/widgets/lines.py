@@ -37,7 +37,7 @@ class Lines(Widget):
 
     @property
     def pen(self) -> Pen:
-        return self.app.pen  # type: ignore[attr-defined, no-any-return]
+        return self.app.pen  # type: ignore[attr-defined]
 
     @property
     def view(self) -> Any:

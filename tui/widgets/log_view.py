@@ -76,7 +76,7 @@ class LogView(Widget, can_focus=True):
 
     @property
     def pen(self) -> Pen:
-        return self.app.pen  # type: ignore[attr-defined, no-any-return]
+        return self.app.pen  # type: ignore[attr-defined]
 
     @property
     def following(self) -> bool:

@@ -1,0 +1,45 @@
+"""The command palette, from the same table as keys and help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from tui import keys
+from tui.screens.dashboard import Dashboard
+
+
+class Commands(Provider):
+    """Offers the dashboard's commands by title and description."""
+
+    async def discover(self) -> Hits:
+        for command in self._commands():
+            yield DiscoveryHit(
+                f"{command.title}  ({command.shown})",
+                self._runner(command),
+                text=command.title,
+                help=command.description,
+            )
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for command in self._commands():
+            score = matcher.match(f"{command.title} {command.description}")
+            if score > 0:
+                yield Hit(
+                    score,
+                    matcher.highlight(f"{command.title}  ({command.shown})"),
+                    self._runner(command),
+                    text=command.title,
+                    help=command.description,
+                )
+
+    def _commands(self) -> list[keys.Command]:
+        if not isinstance(self.screen, Dashboard):
+            return []
+        return [command for command in keys.commands("dashboard") if command.palette]
+
+    def _runner(self, command: keys.Command) -> Callable[[], Any]:
+        return lambda: self.screen.run_action(command.action)
