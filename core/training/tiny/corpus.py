@@ -18,7 +18,7 @@ Knows reasoning-gym and the YAML of a task set; knows nothing of models, tokens 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,16 +42,12 @@ class Mix:
 
 @dataclass(frozen=True)
 class Example:
-    """One line of the corpus. `manner` is a field of Mix, or "right".
-
-    stem: the question without its template, all that is needed to answer it.
-    """
+    """One line of the corpus. `manner` is a field of Mix, or "right"."""
 
     dataset: str
     question: str
     completion: str
     manner: str
-    stem: str
 
 
 def load_tasks(path: Path = TASKS) -> dict[str, Any]:
@@ -80,30 +76,27 @@ def held_out_questions(spec: Mapping[str, Any]) -> set[str]:
     return questions
 
 
-def examples(spec: Mapping[str, Any], count: int, seed: int, mix: Mix) -> Iterator[Example]:
-    """`count` examples, the datasets in turn; the same for the same arguments."""
-    rng = random.Random(seed)
+def examples(
+    spec: Mapping[str, Any], name: str, mixes: Iterable[Mix], seed: int
+) -> Iterator[Example]:
+    """An example of dataset `name` for each of `mixes`; the same for the same arguments."""
+    rng = random.Random(f"{name}/{seed}")
     held_out = held_out_questions(spec)
-    names = [d["name"] for d in spec["datasets"]]
-    weights = [d["weight"] for d in spec["datasets"]]
-    open_sets: dict[str, Any] = {}
-    drawn = dict.fromkeys(names, 0)
-    made = 0
-    while made < count:
-        name = rng.choices(names, weights)[0]
-        block, index = divmod(drawn[name], spec["index_range"])
-        drawn[name] += 1
-        if index == 0:
-            # reasoning-gym draws item i from Random(seed + i): stride by the range, not by one.
-            first = spec["warm_start_seed_base"] + block * spec["index_range"]
-            open_sets[name] = build(spec, name, first)
-        entry = open_sets[name][index]
-        if entry["question"] in held_out:
-            continue
-        made += 1
+    entries = _entries(spec, name)
+    for mix in mixes:
+        entry = next(e for e in entries if e["question"] not in held_out)
         manner = _manner(rng, mix)
         completion = _complete(rng, name, entry, manner)
-        yield Example(name, entry["question"], completion, manner, _stem(name, entry))
+        yield Example(name, entry["question"], completion, manner)
+
+
+def _entries(spec: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
+    """The dataset's tasks in the warm-start seeds, without end."""
+    seed = spec["warm_start_seed_base"]
+    while True:
+        yield from build(spec, name, seed)
+        # reasoning-gym draws item i from Random(seed + i): stride by the range, not by one.
+        seed += spec["index_range"]
 
 
 def _manner(rng: random.Random, mix: Mix) -> str:
@@ -128,21 +121,10 @@ def _complete(rng: random.Random, name: str, entry: Mapping[str, Any], manner: s
     return f"<answer>{answer}</answer>"
 
 
-def _stem(name: str, entry: Mapping[str, Any]) -> str:
-    facts = entry["metadata"]
-    if name == "chain_sum":
-        return str(facts["expression"])
-    if name == "leg_counting":
-        return str(entry["question"].rpartition("you have ")[2].strip())
-    if name == "letter_counting":
-        return f'"{facts["target_letter"]}": "{" ".join(facts["span"])}"'
-    return str(entry["question"].rpartition(": ")[2])
-
-
 def _working(name: str, entry: Mapping[str, Any]) -> str:
     """What a person would jot down before answering."""
     facts = entry["metadata"]
-    if name == "chain_sum":
+    if name in ("chain_sum", "decimal_chain_sum"):
         return _columns(facts["expression"])
     if name == "leg_counting":
         from reasoning_gym.arithmetic.leg_counting import ANIMALS
@@ -155,17 +137,17 @@ def _working(name: str, entry: Mapping[str, Any]) -> str:
 
 
 def _columns(expression: str) -> str:
-    """A sum or difference of two two-digit numbers, column by column, ones first."""
-    left, sign, right = expression.split()
+    """A sum or difference of two numbers of two digits each, column by column, from the right."""
+    left, sign, right = expression.replace(".", "").split()
     minus = sign == "-" and int(left) < int(right)
     big, small = (right, left) if minus else (left, right)
     (b1, b0), (s1, s0) = map(int, big), map(int, small)
     if sign == "+":
-        carry = "+1" if b0 + s0 > 9 else ""
-        return f"{b0}+{s0}={b0 + s0},{b1}+{s1}{carry}={b1 + s1 + bool(carry)}"
-    borrow = "-1" if b0 < s0 else ""
-    ones = b0 + 10 * bool(borrow)
-    steps = f"{ones}-{s0}={ones - s0},{b1}-{s1}{borrow}={b1 - s1 - bool(borrow)}"
+        carry = b0 + s0 > 9
+        return f"{b0}+{s0}={b0 + s0},{b1}+{s1}{'+1' * carry}={b1 + s1 + carry}"
+    borrow = b0 < s0
+    ones = b0 + 10 * borrow
+    steps = f"{ones}-{s0}={ones - s0},{b1}-{s1}{'-1' * borrow}={b1 - s1 - borrow}"
     return f"-:{steps}" if minus else steps
 
 
@@ -175,6 +157,9 @@ def _near_miss(rng: random.Random, answer: str) -> str:
         value = int(answer)
         steps = (1, -1, 2, -2) if abs(value) < 10 else (1, -1, 2, -2, 10, -10, 9, -9)
         return str(value + rng.choice(steps))
+    if "." in answer:
+        value = int(answer.replace(".", "")) + rng.choice((1, -1, 10, -10, 9, -9))
+        return f"{value / 10:.1f}"
     letters = list(answer)
     i = rng.randrange(len(letters) - 1)
     kind = rng.randrange(3)
