@@ -109,7 +109,7 @@ def test_no_bytes_are_mistaken_for_a_key(data):
     assert key in data
 
 
-def test_many_makers_at_once_make_one_identity(tmp_path: Path) -> None:
+def test_many_makers_at_once_make_one_identity(tmp_path):
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(6) as pool:

@@ -151,6 +151,7 @@ def test_the_library_alone_would_have_run_them(dataset: str, tmp_path: Path) -> 
         "[[" + "1," * 1900 + "]]",
         '{"a":' * 500 + "1" + "}" * 500,
     ],
+    ids=lambda answer: f"{len(answer)}-{answer[:12]!a}",
 )
 def test_bombs_cost_little_and_hurt_nobody(scorer: Scorer, answer: str) -> None:
     for dataset in DATASETS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from typing import Any
 
 from core.chain.contract import ARTIFACT, SOURCE
@@ -55,5 +56,14 @@ def encode(artifact: dict[str, Any]) -> bytes:
     return (json.dumps(artifact, indent=1, sort_keys=True) + "\n").encode()
 
 
+def main(arguments: list[str]) -> int:
+    """Write the artifact; with `--check` only compare, and end with 1 when it is another."""
+    made = encode(build())
+    if arguments == ["--check"]:
+        return int(made != ARTIFACT.read_bytes())
+    atomic_write(ARTIFACT, made, mode=0o644)
+    return 0
+
+
 if __name__ == "__main__":
-    atomic_write(ARTIFACT, encode(build()), mode=0o644)
+    sys.exit(main(sys.argv[1:]))
