@@ -74,7 +74,7 @@ class SamplingSection:
     min_p: float = setting(
         0.0, "Drop tokens below this share of the best one's probability.", low=0, high=1
     )
-    max_new_tokens: int = setting(32, "Token cap of a completion.", low=1, high=32_768)
+    max_new_tokens: int = setting(256, "Token cap of a completion.", low=1, high=32_768)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class TrainingSection:
         "Divide advantages by the standard deviation of ...",
         choices=("group", "batch", "none"),
     )
-    learning_rate: float = setting(1e-4, "Peak learning rate of AdamW.", low=0, high=1)
+    learning_rate: float = setting(1e-6, "Peak learning rate of AdamW.", low=0, high=1)
     warmup_steps: int = setting(5, "Steps of linear warm-up.", low=0)
     weight_decay: float = setting(0.0, "Decoupled weight decay.", low=0, high=1)
     max_grad_norm: float = setting(1.0, "Clip the gradient norm here; 0 is off.", low=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.schema import EvalSection, LogSection, ModelSection
+from core.schema import EvalSection, LogSection, ModelSection, SamplingSection, TrainingSection
 
 LOCAL = {"solo": 1, "trio": 3}
 """Profiles that run a whole swarm on this machine, and their number of nodes."""
@@ -43,6 +43,10 @@ class Draft:
             out["net.bootnodes"] = list(self.bootnodes)
         if "model.id" in self.chosen:
             out["model.id"] = self.model
+            if self.model != ModelSection.id:
+                # The profiles' values suit the built-in model only.
+                out["training.learning_rate"] = TrainingSection.learning_rate
+                out["sampling.max_new_tokens"] = SamplingSection.max_new_tokens
         if "eval.every_rounds" in self.chosen:
             out["eval.every_rounds"] = self.eval_every
         if "log.level" in self.chosen:
