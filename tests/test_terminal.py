@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -121,12 +122,14 @@ def test_a_newcomer_presses_enter_and_watches_it_learn(terminal: Terminal, tmp_p
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_screenshots_of_a_running_node(tmp_path: Path) -> None:
-    """Writes screenshots/ from a real solo node; WAGGLE_SCREENSHOTS=1 keeps them."""
+    """A real solo node under Pilot. KEEP_SCREENSHOTS=40 writes screenshots/ after 40 rounds."""
     from core.config import save_user_config
 
-    folder = SCREENSHOTS if os.environ.get("KEEP_SCREENSHOTS") else tmp_path / "screenshots"
-    rounds = int(os.environ.get("KEEP_SCREENSHOTS") or 3)
-    home = Home(tmp_path / "home")
+    kept = os.environ.get("KEEP_SCREENSHOTS")
+    folder = SCREENSHOTS if kept else tmp_path / "screenshots"
+    rounds = int(kept or 3)
+    # The home's path is on the screen: a kept picture shows a short one that is nobody's.
+    home = Home(Path(tempfile.mkdtemp(prefix="waggle-")) if kept else tmp_path / "home")
     home.create()
     save_user_config(home, {"profile": "solo"})
     effective = load(home=home)
