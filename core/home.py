@@ -138,6 +138,17 @@ def atomic_write(path: Path, data: bytes, mode: int = 0o600) -> None:
         sync_folder(path.parent)
 
 
+def set_aside(path: Path) -> None:
+    """Rename an existing file to the first free NAME.1, NAME.2, ...: nothing is overwritten."""
+    if not path.exists():
+        return
+    number = 1
+    while (kept := path.with_name(f"{path.name}.{number}")).exists():
+        number += 1
+    with storage_errors(kept):
+        path.rename(kept)
+
+
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
     """Held by one thread of one process at a time: what two would make at once is made once.

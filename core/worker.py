@@ -23,6 +23,7 @@ from core.phases import Phases
 from core.protocols import Game, Interrupted, StepReport
 from core.rollouts import RolloutGroup, Task
 from core.sharing import Sharing
+from core.upkeep import Upkeep
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class NodeWorker(threading.Thread):
         self._phases = Phases(emit)
         self._sharing: Sharing | None = None
         self._last_round: tuple[int, int] | None = None
-        self._saved_step = -1
+        self._upkeep: Upkeep | None = None
         self._practice = 0
 
     # --- life ---------------------------------------------------------------------------------
@@ -62,6 +63,7 @@ class NodeWorker(threading.Thread):
         parts: Parts | None = None
         try:
             parts = self._build(self.commands)
+            self._upkeep = Upkeep(parts, self._phases, self._emit, self.commands.stop_now)
             if parts.exchange is not None:
                 self._sharing = Sharing(
                     parts, parts.exchange, self.commands, self._phases, self._emit
@@ -74,7 +76,8 @@ class NodeWorker(threading.Thread):
             self._tell("worker_stopped", error, level="error")
         finally:
             if parts is not None:
-                self._save_last(parts)
+                if self._upkeep is not None and self._last_round is not None:
+                    self._upkeep.at_end(*self._last_round)
                 parts.close()
 
     def _loop(self, parts: Parts) -> None:
@@ -177,8 +180,8 @@ class NodeWorker(threading.Thread):
             self._last_round = (now.number, now.stage)
         self.finished_rounds += 1
         self._finish(parts, now)
-        self._save(parts, now)
-        self._evaluate(parts, now)
+        if self._upkeep is not None:
+            self._upkeep.after_round(now.number, now.stage)
 
     def _sample(self, parts: Parts, now: RoundState) -> None:
         with self._phases.timed("sample", now.number) as timed:
@@ -288,48 +291,6 @@ class NodeWorker(threading.Thread):
                 tokens_per_s=now.tokens_per_s,
                 rss_mib=parts.rss_mib(),
                 metrics=report.metrics,
-            )
-        )
-
-    def _save(self, parts: Parts, now: RoundState, *, always: bool = False) -> None:
-        if not always and self.finished_rounds % parts.config.checkpoint.every_rounds:
-            return
-        try:
-            with self._phases.timed("save", now.number) as timed:
-                path, size = parts.checkpoints.save(
-                    parts.engine, now.number, {"round": now.number, "stage": now.stage}
-                )
-        except StorageError as error:
-            self._tell("checkpoint_failed", error, now.number, level="error")
-            return
-        self._saved_step = parts.engine.step
-        self._emit(
-            events.CheckpointSaved(
-                round=now.number, path=path, size_bytes=size, seconds=timed.seconds
-            )
-        )
-
-    def _save_last(self, parts: Parts) -> None:
-        """A clean stop keeps what was trained since the last scheduled checkpoint."""
-        if self._last_round is None or not self.finished_rounds:
-            return
-        if self._saved_step != parts.engine.step:
-            self._save(parts, RoundState(*self._last_round, live=True), always=True)
-
-    def _evaluate(self, parts: Parts, now: RoundState) -> None:
-        every = parts.config.eval.every_rounds
-        if not every or self.finished_rounds % every:
-            return
-        with self._phases.timed("eval", now.number):
-            report = parts.evaluate(self.commands.stop_now)
-        self._emit(
-            events.Evaluated(
-                round=now.number,
-                pass_at_1=report.pass_at_1,
-                greedy_pass_at_1=report.greedy_pass_at_1,
-                tasks=report.tasks,
-                samples=report.samples,
-                seconds=report.seconds,
             )
         )
 

@@ -20,7 +20,7 @@ from core.chain.account import (
     check_cost,
 )
 from core.errors import WaggleError
-from core.home import atomic_write, storage_errors
+from core.home import atomic_write, set_aside
 
 
 def import_key(folder: Path, text: str) -> Wallet:
@@ -74,17 +74,7 @@ def _keep(folder: Path, key: bytes) -> Wallet:
     )
     # The old keystore leaves first: it must never stand beside a passphrase that is not its own.
     for name in (KEYSTORE, PASSPHRASE):
-        _set_aside(folder / name)
+        set_aside(folder / name)
     atomic_write(folder / PASSPHRASE, passphrase)
     atomic_write(folder / KEYSTORE, json.dumps(keystore, indent=1).encode())
     return wallet
-
-
-def _set_aside(path: Path) -> None:
-    if not path.exists():
-        return
-    number = 1
-    while (kept := path.with_name(f"{path.name}.{number}")).exists():
-        number += 1
-    with storage_errors(kept):
-        path.rename(kept)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.errors import WaggleError
-from core.home import Home, atomic_write, storage_errors
+from core.home import Home, atomic_write, set_aside
 
 MAX_KEY_BYTES = 64 * 1024
 
@@ -31,7 +31,7 @@ def import_identity(home: Home, source: Path) -> tuple[str, str]:
     identity = load(source.expanduser())
     home.create()
     if not home.identity.exists() or home.identity.read_bytes() != data:
-        keep_old(home.identity)
+        set_aside(home.identity)
         atomic_write(home.identity, data)
     return identity.peer_id, identity.name
 
@@ -49,17 +49,6 @@ def read_small(source: Path) -> bytes:
     if len(data) > MAX_KEY_BYTES:
         raise WaggleError(f"{path} is not a key file", "it is too large")
     return data
-
-
-def keep_old(path: Path) -> None:
-    """Rename an existing file to the first free NAME.1, NAME.2, ..."""
-    if not path.exists():
-        return
-    number = 1
-    while (kept := path.with_name(f"{path.name}.{number}")).exists():
-        number += 1
-    with storage_errors(kept):
-        path.rename(kept)
 
 
 def account_of(home: Home) -> str:

@@ -1,0 +1,74 @@
+"""What follows a round on a schedule: checkpoints and the held-out evaluation."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from core import events
+from core.errors import StorageError
+from core.incidents import incident
+from core.parts import Parts
+from core.phases import Phases
+
+
+class Upkeep:
+    """Counts the rounds of this run. Worker thread only."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        phases: Phases,
+        emit: Callable[[events.Event], None],
+        stop: threading.Event,
+    ) -> None:
+        self._parts = parts
+        self._phases = phases
+        self._emit = emit
+        self._stop = stop
+        self._rounds = 0
+        self._saved_step = parts.engine.step
+
+    def after_round(self, round: int, stage: int) -> None:
+        """Save and evaluate when it is time. Interrupted when the stop event ends an evaluation."""
+        self._rounds += 1
+        if self._rounds % self._parts.config.checkpoint.every_rounds == 0:
+            self._save(round, stage)
+        every = self._parts.config.eval.every_rounds
+        if every and self._rounds % every == 0:
+            self._evaluate(round)
+
+    def at_end(self, round: int, stage: int) -> None:
+        """A clean stop keeps what was trained since the last scheduled checkpoint."""
+        if self._saved_step != self._parts.engine.step:
+            self._save(round, stage)
+
+    def _save(self, round: int, stage: int) -> None:
+        """A checkpoint that cannot be written is told and leaves the older one as it is."""
+        engine = self._parts.engine
+        try:
+            with self._phases.timed("save", round) as timed:
+                path, size = self._parts.checkpoints.save(
+                    engine, round, {"round": round, "stage": stage}
+                )
+        except StorageError as error:
+            self._emit(incident("checkpoint_failed", error, round, level="error"))
+            return
+        self._saved_step = engine.step
+        self._emit(
+            events.CheckpointSaved(round=round, path=path, size_bytes=size, seconds=timed.seconds)
+        )
+
+    def _evaluate(self, round: int) -> None:
+        with self._phases.timed("eval", round):
+            report = self._parts.evaluate(self._stop)
+        self._emit(
+            events.Evaluated(
+                round=round,
+                pass_at_1=report.pass_at_1,
+                greedy_pass_at_1=report.greedy_pass_at_1,
+                tasks=report.tasks,
+                samples=report.samples,
+                seconds=report.seconds,
+            )
+        )
