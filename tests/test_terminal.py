@@ -95,7 +95,7 @@ def test_a_newcomer_presses_enter_and_watches_it_learn(terminal: Terminal, tmp_p
     terminal.keys("?")
     terminal.shows("Help", 10)
     terminal.keys("Escape")
-    terminal.shows("HEALTHY", 10)  # keys right after Escape would be read as Alt+key
+    terminal.shows(" MiB ", 10)  # keys right after Escape would be read as Alt+key
     terminal.keys("q")
     terminal.shows("Quit Waggle?", 10)
     terminal.keys("Enter")

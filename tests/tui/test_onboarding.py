@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -222,3 +224,17 @@ def test_bootnodes_are_checked() -> None:
     for text in ("", "http://example.com"):
         with pytest.raises(ConfigError):
             swarm.parse_bootnodes(text)
+
+
+async def test_enter_held_down_goes_through_and_breaks_nothing(home: Home) -> None:
+    app, _ = console(home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        deadline = time.monotonic() + 60
+        while isinstance(app.screen, OnboardingScreen):
+            assert time.monotonic() < deadline
+            app.screen.action_next()
+            await asyncio.sleep(0)
+        await settle(pilot, lambda: isinstance(app.screen, Dashboard))
+        await pilot.pause()
+    assert identity.load(home.identity).peer_id
+    assert account.load_or_create(home.account).address == account.address_of(home.account)

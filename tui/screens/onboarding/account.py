@@ -66,10 +66,10 @@ class AccountStep(Step):
         self._card(self.draft.address)
 
     def _card(self, address: str) -> None:
-        if self.is_attached:
-            text = Text("address  ", "dim", no_wrap=True, overflow="ellipsis")
-            text.append(clean(address, ascii_only=self.glyphs.ascii), "bold not dim")
-            self.query_one("#card", Static).update(text)
+        text = Text("address  ", "dim", no_wrap=True, overflow="ellipsis")
+        text.append(clean(address, ascii_only=self.glyphs.ascii), "bold not dim")
+        for card in self.query("#card").results(Static):
+            card.update(text)  # none is there any more when the person has gone on meanwhile
 
     def on_choices_changed(self) -> None:
         self._show()

@@ -66,15 +66,14 @@ class IdentityStep(Step):
         self._card(self.draft.name, self.draft.peer_id)
 
     def _card(self, name: str, peer_id: str) -> None:
-        if not self.is_attached:
-            return
         plain = self.glyphs.ascii
         text = Text(no_wrap=True, overflow="ellipsis")
         text.append("name     ", "dim")
         text.append(clean(name, ascii_only=plain), "bold")
         text.append("\npeer id  ", "dim")
         text.append(clean(peer_id, ascii_only=plain))
-        self.query_one("#card", Static).update(text)
+        for card in self.query("#card").results(Static):
+            card.update(text)  # none is there any more when the person has gone on meanwhile
 
     def on_choices_changed(self) -> None:
         self._show()

@@ -98,7 +98,6 @@ class OnboardingScreen(Screen[None]):
         self.query_one("#progress", Static).update(progress(self.position, width, self.glyphs))
 
     async def _show(self) -> None:
-        self._head()
         self._tell("")
         holder = self.query_one("#step", VerticalScroll)
         await holder.remove_children()
@@ -107,6 +106,7 @@ class OnboardingScreen(Screen[None]):
         holder.scroll_home(animate=False)
         first = next((w for w in step.query("*").results() if w.focusable), None)
         self.set_focus(first)
+        self._head()  # last: who sees the step's number can answer it
 
     def _tell(self, problem: str) -> None:
         bar = self.query_one("#problem", Static)
@@ -129,18 +129,20 @@ class OnboardingScreen(Screen[None]):
             self.run_worker(self._accept(), exclusive=True, group="accept", exit_on_error=True)
 
     async def _accept(self) -> None:
-        self._tell("")
         try:
-            draft = await self.step.accept()
+            await self._go_on()
         except WaggleError as error:
             self._tell(str(error))
-            return
         except Exception as error:
             logger.exception("step %s", self.step.NAME)
             self._tell(str(as_bug(error)))
-            return
         finally:
             self._busy = False
+
+    async def _go_on(self) -> None:
+        """Accept this step and show the next one, whole, before another key counts."""
+        self._tell("")
+        draft = await self.step.accept()
         if draft is None:
             return
         self.draft = draft
@@ -153,6 +155,10 @@ class OnboardingScreen(Screen[None]):
     async def action_previous(self) -> None:
         if self._busy or self.position == 0:
             return
-        self.draft = self.step.leave()
-        self.position -= 1
-        await self._show()
+        self._busy = True
+        try:
+            self.draft = self.step.leave()
+            self.position -= 1
+            await self._show()
+        finally:
+            self._busy = False
