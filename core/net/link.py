@@ -236,7 +236,8 @@ class NetLink:
             with self._lock:
                 future = self._waiting.pop(message["id"], None)
             if future is not None and "error" in message:
-                future.set_exception(TransientError("The network part could not", message["error"]))
+                why = str(message["error"])
+                future.set_exception(TransientError("The network part cannot do this now", why))
             elif future is not None:
                 future.set_result(message["ok"])
             return
