@@ -1,4 +1,4 @@
-"""A node without a console: `run --headless`, its lines, its signals, and `eval`.
+"""A node without a console: `run --headless`, its lines and its signals.
 
 With `--json` standard output carries one event a line and nothing else: the descriptor is taken
 away from everybody (libraries, child processes) before the node starts.
@@ -6,15 +6,13 @@ away from everybody (libraries, child processes) before the node starts.
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import signal
 import sys
 import threading
 from collections.abc import Sequence
 from types import FrameType
-from typing import Any, TextIO
+from typing import TextIO
 
 from core import children, events, narrate
 from core.config import Effective
@@ -88,7 +86,7 @@ class _Printer:
 
 
 def _stop_on_signals(node: Node) -> None:
-    """The first Ctrl+C or SIGTERM ends at the round boundary, a second one at once."""
+    """The first Ctrl+C ends at the round boundary; a second one, SIGTERM and SIGHUP at once."""
     asked = threading.Event()
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -100,15 +98,4 @@ def _stop_on_signals(node: Node) -> None:
 
 
 def _json_line(event: events.Event) -> str:
-    if isinstance(event, QUIET):
-        return ""
-    return json.dumps(_finite(events.to_dict(event)), ensure_ascii=True, allow_nan=False)
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity: null stands for them."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    return [_finite(each) for each in value] if isinstance(value, list) else value
+    return "" if isinstance(event, QUIET) else events.to_json(event)

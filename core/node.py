@@ -54,6 +54,7 @@ class Node:
         try:
             logs.setup(self.home, self.config.log, self.bus)
             self.identity = load_or_create(self.home.identity)
+            account = address_of(self.home.account) or ""
             self._journal = Journal(self.home.db, self.bus)
             self._journal.start()
         except BaseException:
@@ -69,7 +70,7 @@ class Node:
                 name=self.identity.name,
                 model=self.config.model.id,
                 swarm=self.config.swarm.name,
-                account=address_of(self.home.account) or "",
+                account=account,
                 restarts=supervisor.restarts(),
             )
         )

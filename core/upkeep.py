@@ -13,7 +13,7 @@ from core.phases import Phases
 
 
 class Upkeep:
-    """Counts the rounds of this run. Worker thread only."""
+    """Knows which step was saved last. Worker thread only."""
 
     def __init__(
         self,
@@ -26,16 +26,17 @@ class Upkeep:
         self._phases = phases
         self._emit = emit
         self._stop = stop
-        self._rounds = 0
         self._saved_step = parts.engine.step
 
-    def after_round(self, round: int, stage: int) -> None:
-        """Save and evaluate when it is time. Interrupted when the stop event ends an evaluation."""
-        self._rounds += 1
-        if self._rounds % self._parts.config.checkpoint.every_rounds == 0:
+    def after_round(self, finished: int, round: int, stage: int) -> None:
+        """Save and evaluate when it is time. Interrupted when the stop event ends an evaluation.
+
+        finished: rounds finished in this run, this one included.
+        """
+        if finished % self._parts.config.checkpoint.every_rounds == 0:
             self._save(round, stage)
         every = self._parts.config.eval.every_rounds
-        if every and self._rounds % every == 0:
+        if every and finished % every == 0:
             self._evaluate(round)
 
     def at_end(self, round: int, stage: int) -> None:

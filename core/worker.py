@@ -181,7 +181,7 @@ class NodeWorker(threading.Thread):
         self.finished_rounds += 1
         self._finish(parts, now)
         if self._upkeep is not None:
-            self._upkeep.after_round(now.number, now.stage)
+            self._upkeep.after_round(self.finished_rounds, now.number, now.stage)
 
     def _sample(self, parts: Parts, now: RoundState) -> None:
         with self._phases.timed("sample", now.number) as timed:

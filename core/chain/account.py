@@ -13,7 +13,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +81,13 @@ def load_or_create(folder: Path) -> Wallet:
     StorageError when the files cannot be read, do not fit together, or cannot be written. A
     damaged keystore is never replaced: peer ids are bound to its account.
     """
-    # Two makers at once would leave one's passphrase beside the other's keystore.
-    with exclusive(folder / "account.lock"):
+    with creating(folder):
         if not (folder / KEYSTORE).exists():
-            return _create(folder)
+            from eth_account import Account
+
+            key = bytes(Account.create().key)
+            write(folder, key)
+            return Wallet(key, folder)
     return _load(folder)
 
 
@@ -101,11 +104,16 @@ def address_of(folder: Path) -> str | None:
     return str(to_checksum_address(address))
 
 
-def _create(folder: Path) -> Wallet:
-    import eth_keyfile
-    from eth_account import Account
+def creating(folder: Path) -> AbstractContextManager[None]:
+    """Held by whoever writes the account's files: two at once would leave one's passphrase beside
+    the other's keystore."""
+    return exclusive(folder / "account.lock")
 
-    key = bytes(Account.create().key)
+
+def write(folder: Path, key: bytes) -> None:
+    """Encrypt `key` with a new passphrase, in place of nothing; the caller holds `creating`."""
+    import eth_keyfile
+
     passphrase = secrets.token_hex(32).encode()
     keystore = eth_keyfile.create_keyfile_json(
         key, passphrase, version=3, kdf="scrypt", iterations=SCRYPT_N
@@ -113,7 +121,6 @@ def _create(folder: Path) -> Wallet:
     # The passphrase first: a crash between the two leaves no keystore that nobody can open.
     atomic_write(folder / PASSPHRASE, passphrase)
     atomic_write(folder / KEYSTORE, json.dumps(keystore, indent=1).encode())
-    return Wallet(key, folder)
 
 
 def _load(folder: Path) -> Wallet:

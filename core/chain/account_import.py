@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 from pathlib import Path
 
 from core.chain.account import (
     KEYSTORE,
     MAX_FILE_BYTES,
     PASSPHRASE,
-    SCRYPT_N,
     Wallet,
     check_cost,
+    creating,
+    write,
 )
 from core.errors import WaggleError
-from core.home import atomic_write, set_aside
+from core.home import set_aside
 
 
 def import_key(folder: Path, text: str) -> Wallet:
@@ -62,19 +62,13 @@ def import_keystore(folder: Path, source: Path, password: str) -> Wallet:
 
 
 def _keep(folder: Path, key: bytes) -> Wallet:
-    import eth_keyfile
-
     try:
         wallet = Wallet(key, folder)
     except ValueError as error:  # zero, or not below the order of the curve
         raise WaggleError("That is not a private key of Ethereum's curve") from error
-    passphrase = secrets.token_hex(32).encode()
-    keystore = eth_keyfile.create_keyfile_json(
-        key, passphrase, version=3, kdf="scrypt", iterations=SCRYPT_N
-    )
-    # The old keystore leaves first: it must never stand beside a passphrase that is not its own.
-    for name in (KEYSTORE, PASSPHRASE):
-        set_aside(folder / name)
-    atomic_write(folder / PASSPHRASE, passphrase)
-    atomic_write(folder / KEYSTORE, json.dumps(keystore, indent=1).encode())
+    with creating(folder):
+        # The old keystore leaves first: it must never stand beside a passphrase not its own.
+        for name in (KEYSTORE, PASSPHRASE):
+            set_aside(folder / name)
+        write(folder, key)
     return wallet
