@@ -1,4 +1,4 @@
-"""Padded tensors from lists of token ids. Padding never shifts a position.
+"""Padded tensors from lists of token ids, and their prefill. Padding never shifts a position.
 
 Prompts are padded on the left, so that every completion begins in the same column; completions on
 the right. Position ids count real tokens only.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,3 +44,19 @@ def pad_right(
     width = max(1, max(map(len, rows)))
     padded = [[*row, *([value] * (width - len(row)))] for row in rows]
     return torch.tensor(padded, dtype=dtype, device=device)
+
+
+def prefill(model: Any, padded: Prompts, cache: Any) -> Tensor:
+    """Logits (B, 1, V) of the token after each prompt; `cache` holds the prompts afterwards.
+
+    Sampler and trainer both begin here, so that their log-probabilities agree.
+    """
+    logits: Tensor = model(
+        input_ids=padded.ids,
+        attention_mask=padded.mask,
+        position_ids=padded.positions,
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    ).logits
+    return logits

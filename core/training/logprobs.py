@@ -14,7 +14,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from core.training.batches import pad_prompts, pad_right
+from core.training.batches import pad_prompts, pad_right, prefill
 from core.training.cache import new_cache
 
 
@@ -52,14 +52,7 @@ def completion_logprobs(
     mask = steps < lengths[:, None]
 
     cache = new_cache(model)
-    first = model(
-        input_ids=padded.ids,
-        attention_mask=padded.mask,
-        position_ids=padded.positions,
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
-    ).logits
+    first = prefill(model, padded, cache)
     parts = [_score(first.index_select(0, index), ids[:, :1], temperature)]
     if ids.shape[1] > 1:
         # Not batch_select_indices: its backward adds up in no fixed order on several CPU threads,

@@ -20,7 +20,7 @@ from torch import Tensor
 from core.errors import WaggleError
 from core.protocols import Interrupted
 from core.schema import SamplingSection
-from core.training.batches import pad_prompts
+from core.training.batches import pad_prompts, prefill
 from core.training.cache import new_cache
 
 COMPACT_BELOW = 0.75
@@ -74,14 +74,7 @@ def sample(
         padded = pad_prompts(prompts, pad_id, device)
         width = padded.ids.shape[1]
         cache = new_cache(model, room=cap)
-        logits = model(
-            input_ids=padded.ids,
-            attention_mask=padded.mask,
-            position_ids=padded.positions,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        ).logits[:, -1]
+        logits = prefill(model, padded, cache)[:, -1]
         logits = logits.repeat_interleave(generations, dim=0)
         cache.batch_repeat_interleave(generations)
         mask = torch.ones(rows, width + cap, dtype=torch.long, device=device)
