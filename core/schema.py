@@ -48,7 +48,15 @@ class ModelSection:
     dtype: str = setting(
         "auto", "Number format of the weights.", choices=("auto", "float32", "bfloat16", "float16")
     )
-    threads: int = setting(0, "CPU threads of the trainer; 0 chooses.", low=0, high=512)
+    threads: int = setting(
+        0, "CPU threads of the trainer; 0 measures and chooses.", low=0, high=512
+    )
+    max_ram_gib: float = setting(
+        0.0, "Memory that the node may use; 0 is what is free. Also --max-ram.", low=0
+    )
+    max_vram_gib: float = setting(
+        0.0, "GPU memory that the node may use; 0 is what is free. Also --max-vram.", low=0
+    )
 
 
 @dataclass(frozen=True)
@@ -75,27 +83,71 @@ class SamplingSection:
         0.0, "Drop tokens below this share of the best one's probability.", low=0, high=1
     )
     max_new_tokens: int = setting(256, "Token cap of a completion.", low=1, high=32_768)
+    stop_at_answer: bool = setting(
+        False, "End a completion at its closing answer tag, as if the model had ended it there."
+    )
+    rollout_format: str = setting(
+        "auto",
+        "Number format of the weights while sampling on a CPU; auto measures what pays.",
+        choices=("auto", "exact", "bfloat16", "int8"),
+    )
 
 
 @dataclass(frozen=True)
 class TrainingSection:
     loss_type: str = setting(
-        "dr_grpo", "Loss, as TRL names it.", choices=("grpo", "dapo", "dr_grpo")
+        "dr_grpo", "Loss, as TRL names it.", choices=("grpo", "dapo", "dr_grpo", "gspo", "cispo")
     )
     scale_rewards: str = setting(
         "group",
         "Divide advantages by the standard deviation of ...",
         choices=("group", "batch", "none"),
     )
-    learning_rate: float = setting(1e-6, "Peak learning rate of AdamW.", low=0, high=1)
+    recipe: str = setting(
+        "auto",
+        "What is trained: every weight, or a LoRA adapter; auto takes what fits into memory.",
+        choices=("auto", "full", "lora"),
+    )
+    optimizer: str = setting(
+        "auto",
+        "Optimiser; auto takes AdamW, or what fits into memory.",
+        choices=("auto", "adamw", "adafactor", "adamw8bit"),
+    )
+    learning_rate: float = setting(1e-6, "Peak learning rate of the full weights.", low=0, high=1)
+    lora_learning_rate: float = setting(2e-5, "Peak learning rate of an adapter.", low=0, high=1)
+    lora_rank: int = setting(16, "Rank of the adapter.", low=1, high=1024)
+    lora_alpha: float = setting(32.0, "The adapter is scaled by alpha / rank.", low=0)
+    schedule: str = setting(
+        "constant",
+        "Learning rate after the warm-up, until schedule_steps.",
+        choices=("constant", "linear", "cosine"),
+    )
+    schedule_steps: int = setting(
+        10_000, "Step at which a falling learning rate has reached a tenth of its peak.", low=1
+    )
     warmup_steps: int = setting(5, "Steps of linear warm-up.", low=0)
     weight_decay: float = setting(0.0, "Decoupled weight decay.", low=0, high=1)
     max_grad_norm: float = setting(1.0, "Clip the gradient norm here; 0 is off.", low=0)
     epsilon_low: float = setting(0.2, "Lower clip of the ratio.", low=0, high=1)
     epsilon_high: float = setting(0.28, "Upper clip of the ratio.", low=0, high=10)
+    delta: float = setting(
+        0.0, "Two-sided clip: the ratio is cut off here for losses too; 0 is off.", low=0
+    )
+    importance_cap: float = setting(
+        2.0, "Cap of the weight that corrects for the sampler's own rounding; 0 is off.", low=0
+    )
+    iterations: int = setting(1, "Optimiser steps over the groups of a round.", low=1, high=64)
     beta: float = setting(0.0, "Weight of the KL term to the starting model.", low=0)
     mask_truncated: bool = setting(True, "Leave truncated completions out of the loss.")
     micro_batch: int = setting(64, "Completions per forward and backward pass.", low=1)
+    micro_batch_tokens: int = setting(
+        0, "Tokens per forward and backward pass; 0 takes what the memory plan allows.", low=0
+    )
+    gradient_checkpointing: str = setting(
+        "auto",
+        "Compute activations twice instead of keeping them; auto asks the memory plan.",
+        choices=("auto", "on", "off"),
+    )
     seed: int = setting(0, "Seed of sampling and of every other random choice.", low=0)
 
 
@@ -132,7 +184,10 @@ class ChainSection:
 @dataclass(frozen=True)
 class CheckpointSection:
     every_rounds: int = setting(5, "Save after this many rounds.", low=1)
-    keep: int = setting(3, "Checkpoints kept.", low=1)
+    keep: int = setting(3, "Checkpoints kept, at most.", low=1)
+    max_gib: float = setting(
+        0.0, "Disk that checkpoints may take; the newest always stays; 0 is no limit.", low=0
+    )
 
 
 @dataclass(frozen=True)
