@@ -131,7 +131,7 @@ class TrainingSection:
     epsilon_low: float = setting(0.2, "Lower clip of the ratio.", low=0, high=1)
     epsilon_high: float = setting(0.28, "Upper clip of the ratio.", low=0, high=10)
     delta: float = setting(
-        0.0, "Two-sided clip: the ratio is cut off here for losses too; 0 is off.", low=0
+        0.0, "Two-sided clip: no ratio counts for more than this; 0 is off.", low=0
     )
     importance_cap: float = setting(
         2.0, "Cap of the weight that corrects for the sampler's own rounding; 0 is off.", low=0
@@ -139,7 +139,6 @@ class TrainingSection:
     iterations: int = setting(1, "Optimiser steps over the groups of a round.", low=1, high=64)
     beta: float = setting(0.0, "Weight of the KL term to the starting model.", low=0)
     mask_truncated: bool = setting(True, "Leave truncated completions out of the loss.")
-    micro_batch: int = setting(64, "Completions per forward and backward pass.", low=1)
     micro_batch_tokens: int = setting(
         0, "Tokens per forward and backward pass; 0 takes what the memory plan allows.", low=0
     )

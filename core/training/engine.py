@@ -6,6 +6,7 @@ peers and no rounds, and is called from one thread only.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -19,14 +20,19 @@ from core.rollouts import Rollout, RolloutGroup, Task, TaskId
 from core.schema import Config, SamplingSection
 from core.training import state
 from core.training.checkpoint import verify, write_folder
-from core.training.gradient import accumulate, trainable
+from core.training.gradient import Reference, trainable
 from core.training.metrics import length_metrics, reward_metrics
 from core.training.models import LoadedModel, load_model
 from core.training.optimizer import Optimizer
 from core.training.prompts import decode, prompt_ids
 from core.training.rows import build_rows
 from core.training.sampler import sample
+from core.training.stopping import Stopping
+from core.training.update import Updated, reference_of, update
 
+DEFAULT_BUDGET = 4096
+"""Tokens of a micro-batch when neither the configuration nor a memory plan says."""
+ANSWER_CLOSE = "</answer>"
 SAMPLE_ROWS = 512
 """Most completions decoded at once; more tasks than that are sampled in turns."""
 
@@ -41,13 +47,19 @@ class TorchEngine:
         self.model = self.loaded.model
         self.tokenizer = self.loaded.tokenizer
         self.step = 0
-        self._optimizer = Optimizer(self.model, config.training)
+        self._optimizer = Optimizer(
+            {n: p for n, p in self.model.named_parameters() if p.requires_grad},
+            config.training,
+            kind="adamw",
+            peak=config.training.learning_rate,
+        )
         self._generator = torch.Generator().manual_seed(config.training.seed)
         torch.manual_seed(config.training.seed)
         # The starting model, for the KL term: the weights as first loaded, even after a resume.
-        self._reference = None
+        self._reference: Reference | None = None
         if config.training.beta:
-            self._reference = load_model(config.model).model.requires_grad_(False)
+            self._reference = reference_of(load_model(config.model).model.requires_grad_(False))
+        self._budget = config.training.micro_batch_tokens or DEFAULT_BUDGET
         self._sampled_s = 0.0
         self._sampled_tokens = 0
 
@@ -114,6 +126,8 @@ class TorchEngine:
         total = len(tasks) * generations
         at_once = max(1, SAMPLE_ROWS // generations)
         groups: list[RolloutGroup] = []
+        closing = ANSWER_CLOSE if sampling.stop_at_answer else ""
+        stopping = Stopping(self.loaded.eos_ids, self.loaded.device, closing, self.tokenizer)
         try:
             for start in range(0, len(tasks), at_once):
                 turn = tasks[start : start + at_once]
@@ -128,8 +142,7 @@ class TorchEngine:
                     [prompt_ids(self.tokenizer, task) for task in turn],
                     generations,
                     sampling,
-                    eos_ids=self.loaded.eos_ids,
-                    pad_id=self.loaded.pad_id,
+                    stopping=stopping,
                     generator=generator,
                     stop=stop,
                     on_finished=heard,
@@ -171,30 +184,35 @@ class TorchEngine:
             **reward_metrics([group.rewards for group in groups], foreign),
             **length_metrics([len(r.ids) for r in data.rows], [r.finished for r in data.rows]),
         }
-        loss, grad_norm, skipped = None, 0.0, "no_signal"
+        done = Updated(skipped="no_signal")
         trained = trainable(data.rows, self.config)
         if trained:
-            self._optimizer.clear()
             self.model.train()
             try:
-                tally = accumulate(self.loaded, self._reference, self.config, data, trained)
+                done = update(
+                    self.loaded,
+                    self._optimizer,
+                    self.config,
+                    data,
+                    trained,
+                    step=self.step,
+                    budget=self._budget,
+                    exact=True,
+                    reference=self._reference,
+                )
             finally:
                 self.model.eval()
-            metrics |= tally.metrics()
-            if tally.pull > 0:
-                metrics["learning_rate"] = self._optimizer.learning_rate(self.step)
-                grad_norm, taken = self._optimizer.step(self.step)
-                skipped = "" if taken else "non_finite"
-                metrics["grad_norm"] = grad_norm
-                if taken:
-                    self.step += 1
-                    loss = tally.loss
-            else:
-                self._optimizer.clear()
+            self._budget = done.budget
+            self.step += done.steps
+            metrics |= done.metrics
         metrics |= self._process_metrics(started)
-        finite = {k: v for k, v in metrics.items() if abs(v) < float("inf")}
+        finite = {k: v for k, v in metrics.items() if math.isfinite(v)}
         return StepReport(
-            loss, grad_norm if "grad_norm" in finite else 0.0, self.step, skipped, finite
+            done.loss,
+            done.grad_norm if math.isfinite(done.grad_norm) else 0.0,
+            self.step,
+            done.skipped,
+            finite,
         )
 
     def _process_metrics(self, started: float) -> dict[str, float]:

@@ -1,33 +1,64 @@
-"""Log-probabilities of given completions under the model, with gradients.
+"""Log-probabilities of given completions under the model: the scoring half of an update.
 
-Prompts that several completions share are run once: their KV cache is repeated for the completions
-(exact, and gradients flow through it). The LM head sees completion positions only. Nothing here
-knows of rewards.
+Everything that scores goes through here, so that sampler, trainer and reference agree: packed
+groups, hidden states before each completion token, the head in chunks. Knows nothing of rewards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from core.training.batches import pad_prompts, pad_right, prefill
-from core.training.cache import new_cache
+from core.schema import SamplingSection
+from core.training import head
+from core.training.layout import attention
+from core.training.packing import Packed, pack
+from core.training.rows import Row
 
 
-@dataclass(frozen=True)
-class Scored:
-    """All (B, T), right-padded. logps in nats, with gradient; entropy in nats, without.
+def hidden_states(model: Any, packed: Packed, embeddings: Tensor | None = None) -> Tensor:
+    """(N, H) of the last layer. embeddings: (N, H) of the tokens, where a gradient should end."""
+    if embeddings is None:
+        embeddings = model.get_input_embeddings()(packed.ids)
+    with attention(model):
+        out: Tensor = model.get_decoder()(
+            inputs_embeds=embeddings[None],
+            position_ids=packed.positions[None],
+            use_cache=False,
+            layout=packed.layout,
+        ).last_hidden_state[0]
+    return out
 
-    mask: 1.0 where there is a token. Padded places of the others hold finite, meaningless values.
+
+def pieces(lengths: Sequence[int], limit: int) -> Iterator[tuple[range, slice]]:
+    """Neighbouring rows, whole, of at most `limit` tokens together, or one longer row.
+
+    Yields which rows, and which tokens.
     """
+    first = start = at = 0
+    for i, length in enumerate(lengths):
+        if i > first and at + length - start > limit:
+            yield range(first, i), slice(start, at)
+            first, start = i, at
+        at += length
+    if len(lengths) > first:
+        yield range(first, len(lengths)), slice(start, at)
 
-    logps: Tensor
-    entropy: Tensor
-    mask: Tensor
+
+@torch.no_grad()
+def score(model: Any, packed: Packed, sampling: SamplingSection) -> tuple[Tensor, Tensor]:
+    """logps and entropy, (M,) in nats, of every completion token; without gradient."""
+    before = hidden_states(model, packed).index_select(0, packed.before)
+    lm_head = model.get_output_embeddings()
+    limit = head.chunk_rows(lm_head.weight.shape[0])
+    chunks = [
+        head.forward(lm_head, hidden, targets, sampling, keep=False)
+        for hidden, targets in zip(before.split(limit), packed.targets.split(limit), strict=True)
+    ]
+    return torch.cat([c.logps for c in chunks]), torch.cat([c.entropy for c in chunks])
 
 
 def completion_logprobs(
@@ -35,48 +66,16 @@ def completion_logprobs(
     prompts: Sequence[Sequence[int]],
     rows: Sequence[int],
     completions: Sequence[Sequence[int]],
-    *,
-    temperature: float,
-    pad_id: int,
-) -> Scored:
-    """Score `completions[i]`, the continuation of `prompts[rows[i]]`, for every i.
+    sampling: SamplingSection,
+) -> list[Tensor]:
+    """The log-probability of each token of `completions[i]` after `prompts[rows[i]]`.
 
-    Equal to one forward pass over each unpadded sequence, up to rounding.
+    rows must be ascending. Equal to one forward pass over each sequence alone, up to rounding.
     """
-    device = model.device
-    padded = pad_prompts(prompts, pad_id, device)
-    index = torch.tensor(list(rows), device=device)
-    ids = pad_right(completions, pad_id, torch.long, device)
-    lengths = torch.tensor([len(c) for c in completions], device=device)
-    steps = torch.arange(ids.shape[1], device=device)
-    mask = steps < lengths[:, None]
-
-    cache = new_cache(model)
-    first = prefill(model, padded, cache)
-    parts = [_score(first.index_select(0, index), ids[:, :1], temperature)]
-    if ids.shape[1] > 1:
-        # Not batch_select_indices: its backward adds up in no fixed order on several CPU threads,
-        # and a resumed run would drift from an uninterrupted one.
-        cache.reorder_cache(cast(torch.LongTensor, index))
-        # The last token of the longest completion predicts nothing, so it is not fed.
-        logits = model(
-            input_ids=ids[:, :-1],
-            attention_mask=torch.cat([padded.mask[index], mask[:, :-1].long()], dim=1),
-            position_ids=padded.lengths[index, None] + steps[:-1],
-            past_key_values=cache,
-            use_cache=True,
-        ).logits
-        parts.append(_score(logits, ids[:, 1:], temperature))
-    logps = torch.cat([part[0] for part in parts], dim=1)
-    entropy = torch.cat([part[1] for part in parts], dim=1)
-    return Scored(logps, entropy, mask.to(logps.dtype))
-
-
-def _score(logits: Tensor, ids: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    scores = logits.float()
-    if temperature != 1.0:
-        scores = scores / temperature
-    scores = scores.log_softmax(-1)
-    with torch.no_grad():
-        entropy = -(scores.exp() * scores).sum(-1)
-    return scores.gather(-1, ids[..., None])[..., 0], entropy
+    made = [
+        Row(i, group, tuple(ids), (), (), 0.0, False, True, False)
+        for i, (group, ids) in enumerate(zip(rows, completions, strict=True))
+    ]
+    packed = pack(prompts, made, model.device)
+    logps, _ = score(model, packed, sampling)
+    return list(logps.split(list(packed.lengths)))

@@ -18,11 +18,11 @@ from core.training.prompts import completion_ids, prompt_ids
 
 @dataclass(frozen=True)
 class Row:
-    """ids: completion tokens. old_logps: the sampler's, or empty. claimed: a foreign peer's.
-
-    masked: no part in the loss (truncated, or nothing in it).
+    """number: which row of the update. ids: completion tokens. old_logps: the sampler's, or
+    empty. claimed: a foreign peer's. masked: no part in the loss (truncated, or nothing in it).
     """
 
+    number: int
     group: int
     ids: tuple[int, ...]
     old_logps: tuple[float, ...]
@@ -68,6 +68,7 @@ def build_rows(
             whole = len(rollout.logprobs) == len(ids)
             rows.append(
                 Row(
+                    number=len(rows),
                     group=number,
                     ids=tuple(ids),
                     old_logps=rollout.logprobs if whole and not foreign else (),
@@ -82,23 +83,28 @@ def build_rows(
     return Rows(tuple(rows), tuple(prompts), Normaliser(max(1, len(rows)), tokens, cap))
 
 
-def micro_batches(rows: Sequence[Row], limit: int, cells: int) -> list[list[Row]]:
-    """Split rows into batches of at most `limit` rows and `cells` padded tokens.
+def micro_batches(
+    rows: Sequence[Row], prompts: Sequence[Sequence[int]], budget: int
+) -> list[list[Row]]:
+    """Split rows into batches of at most `budget` packed tokens; a row alone may be longer.
 
-    Rows of a group stay together where they fit, since they share a prompt; groups of similar
-    length come together, so that little is padding. Deterministic.
+    Rows of a group are neighbours, since they share a prompt, and groups of similar length come
+    together, so that little is padded inside attention. Deterministic.
     """
     longest: dict[int, int] = {}
     for row in rows:
         longest[row.group] = max(longest.get(row.group, 0), len(row.ids))
     ordered = sorted(rows, key=lambda row: (longest[row.group], row.group, len(row.ids)))
     batches: list[list[Row]] = []
-    widest = 0
+    tokens = 0
     for row in ordered:
-        wide = max(widest, len(row.ids))
-        if not batches or len(batches[-1]) >= limit or (len(batches[-1]) + 1) * wide > cells:
+        prompt = len(prompts[row.group])
+        cost = len(row.ids) - 1
+        if batches and batches[-1][-1].group != row.group:
+            cost += prompt
+        if not batches or tokens + cost > budget:
             batches.append([])
-            wide = len(row.ids)
+            tokens, cost = 0, prompt + len(row.ids) - 1
         batches[-1].append(row)
-        widest = wide
+        tokens += cost
     return batches

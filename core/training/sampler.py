@@ -1,10 +1,10 @@
 """Samples groups of completions from a causal language model, all rows in one batch.
 
-Each prompt is prefilled once and its KV cache repeated for the group; finished rows leave the
-batch. The log-probability of every token is that of the distribution it was drawn from
+Each prompt is prefilled once and its keys and values kept once for the whole group; finished rows
+leave the batch. The log-probability of every token is that of the distribution it was drawn from
 (temperature and filters applied). Randomness is one uniform number per row and position, drawn up
 front from the caller's generator: the same seed gives the same completions, whatever leaves the
-batch when. It knows nothing of tasks, texts or rewards.
+batch when. It knows nothing of tasks or rewards.
 """
 
 from __future__ import annotations
@@ -20,16 +20,21 @@ from torch import Tensor
 from core.errors import WaggleError
 from core.protocols import Interrupted
 from core.schema import SamplingSection
-from core.training.batches import pad_prompts, prefill
-from core.training.cache import new_cache
+from core.training import drawing
+from core.training.decoding import DecodeLayout, PrefillLayout
+from core.training.layout import Layout, attention
+from core.training.stopping import Stopping
 
 COMPACT_BELOW = 0.75
-"""Rows leave the batch once less than this share is unfinished: copying the cache costs too."""
+"""Rows leave the batch once less than this share is unfinished: copying their keys costs too."""
 
 
 @dataclass(frozen=True)
 class Completion:
-    """token_ids, with EOS when it was drawn; logprobs in nats, as long; finished: EOS was drawn."""
+    """token_ids, with EOS when it was drawn; logprobs in nats, as long.
+
+    finished: the model ended it, by EOS or by the closing tag; False when the cap cut it.
+    """
 
     token_ids: tuple[int, ...]
     logprobs: tuple[float, ...]
@@ -42,8 +47,7 @@ def sample(
     generations: int,
     sampling: SamplingSection,
     *,
-    eos_ids: Sequence[int],
-    pad_id: int,
+    stopping: Stopping,
     generator: torch.Generator,
     stop: threading.Event,
     on_finished: Callable[[int], None] | None = None,
@@ -51,46 +55,50 @@ def sample(
     """`generations` completions of each prompt, in order. A temperature of 0 is greedy.
 
     The model must be in `eval` mode. `on_finished` hears how many rows are finished, when that
-    changes. Raises Interrupted when `stop` is set (looked at before every token), WaggleError
-    when the model's output is not a number. The generator advances by the same amount for the
-    same shape of request, whatever is sampled.
+    changes. Raises ValueError for an empty prompt, Interrupted when `stop` is set (looked at
+    before every token), WaggleError when the model's output is not a number. The generator
+    advances by the same amount for the same shape of request, whatever is sampled.
     """
+    if not prompts or not all(prompts):
+        raise ValueError("a prompt has no tokens")
     device = model.device
     rows = len(prompts) * generations
     cap = sampling.max_new_tokens
     chances = None
     if sampling.temperature > 0:
         chances = torch.rand(rows, cap, dtype=torch.float64, generator=generator)
-        chances = chances.to(device, _precision(device))
+        chances = chances.to(device, torch.float32 if device.type == "mps" else torch.float64)
     if stop.is_set():
         raise Interrupted
-    tokens = torch.full((rows, cap), pad_id, device=device)
+    tokens = torch.zeros(rows, cap, dtype=torch.long, device=device)
     logprobs = torch.zeros(rows, cap, device=device)
     lengths = torch.full((rows,), cap, device=device)
     finished = torch.zeros(rows, dtype=torch.bool, device=device)
-    ends = torch.tensor(list(eos_ids), device=device)
 
-    with torch.inference_mode():
-        padded = pad_prompts(prompts, pad_id, device)
-        width = padded.ids.shape[1]
-        cache = new_cache(model, room=cap)
-        logits = prefill(model, padded, cache)[:, -1]
-        logits = logits.repeat_interleave(generations, dim=0)
-        cache.batch_repeat_interleave(generations)
-        mask = torch.ones(rows, width + cap, dtype=torch.long, device=device)
-        mask[:, :width] = padded.mask.repeat_interleave(generations, dim=0)
-        positions = padded.lengths.repeat_interleave(generations)
+    with torch.inference_mode(), attention(model):
+        flat = torch.tensor([token for prompt in prompts for token in prompt], device=device)
+        prefilled = PrefillLayout([len(prompt) for prompt in prompts], device)
+        places = torch.cat([torch.arange(len(prompt), device=device) for prompt in prompts])
+        hidden = _forward(model, flat[None], places[None], prefilled)[0]
+        last = prefilled.lengths.cumsum(0) - 1
+        logits = _logits(model, hidden[last]).repeat_interleave(generations, dim=0)
+        positions = prefilled.lengths.repeat_interleave(generations)
+        groups = torch.arange(len(prompts), device=device).repeat_interleave(generations)
+        layout = DecodeLayout(prefilled, groups, cap)
         here = torch.arange(rows, device=device)
         """Which row of the result each row of the batch is."""
         told = 0
         for column in range(cap):
             if stop.is_set():
                 raise Interrupted
-            scores = distribution(logits, sampling)
-            chosen = scores.argmax(-1) if chances is None else draw(scores, chances[here, column])
+            scores = drawing.scores(logits, sampling)
+            if chances is None:
+                chosen, chosen_logps = drawing.greedy(scores)
+            else:
+                chosen, chosen_logps = drawing.draw(scores, chances[here, column])
             tokens[here, column] = chosen
-            logprobs[here, column] = scores.gather(1, chosen[:, None])[:, 0]
-            ended = torch.isin(chosen, ends) & ~finished[here]
+            logprobs[here, column] = chosen_logps
+            ended = stopping.ended(tokens[here], column) & ~finished[here]
             gone = here[ended]
             lengths[gone] = column + 1
             finished[gone] = True
@@ -102,59 +110,26 @@ def sample(
                 break
             if rows - done <= COMPACT_BELOW * len(here):
                 keep = (~finished[here]).nonzero()[:, 0]
-                cache.batch_select_indices(keep)
-                here, mask, positions = here[keep], mask[keep], positions[keep]
-                chosen = chosen[keep]
-            logits = model(
-                input_ids=chosen[:, None],
-                attention_mask=mask[:, : width + column + 1],
-                position_ids=positions[:, None],
-                past_key_values=cache,
-                use_cache=True,
-            ).logits[:, -1]
+                layout.keep(keep)
+                here, positions, chosen = here[keep], positions[keep], chosen[keep]
+            hidden = _forward(model, chosen[:, None], positions[:, None], layout)
+            layout.advance()
+            logits = _logits(model, hidden[:, 0])
             positions = positions + 1
     return _collect(tokens, logprobs, lengths, finished, generations)
 
 
-def distribution(logits: Tensor, sampling: SamplingSection) -> Tensor:
-    """Log-probabilities (B, V) after temperature, top-k, top-p and min-p, in that order.
-
-    Temperature 0 leaves the logits unscaled: only their order matters then.
-    """
-    scores = logits.float()
-    if sampling.temperature > 0 and sampling.temperature != 1.0:
-        scores = scores / sampling.temperature
-    if 0 < sampling.top_k < scores.shape[-1]:
-        least = scores.topk(sampling.top_k, dim=-1).values[:, -1:]
-        scores = scores.masked_fill(scores < least, float("-inf"))
-    if sampling.top_p < 1.0:
-        ordered, order = scores.sort(dim=-1, descending=True)
-        before = ordered.softmax(-1).cumsum(-1) - ordered.softmax(-1)
-        dropped = torch.zeros_like(scores, dtype=torch.bool)
-        dropped.scatter_(1, order, before >= sampling.top_p)
-        scores = scores.masked_fill(dropped, float("-inf"))
-    if sampling.min_p > 0.0:
-        probabilities = scores.softmax(-1)
-        least = probabilities.amax(-1, keepdim=True) * sampling.min_p
-        scores = scores.masked_fill(probabilities < least, float("-inf"))
-    return scores.log_softmax(-1)
+def _forward(model: Any, ids: Tensor, positions: Tensor, layout: Layout) -> Tensor:
+    """The last hidden states (B, N, hidden)."""
+    hidden: Tensor = model.get_decoder()(
+        input_ids=ids, position_ids=positions, use_cache=False, layout=layout
+    ).last_hidden_state
+    return hidden
 
 
-def draw(scores: Tensor, chances: Tensor) -> Tensor:
-    """One token per row by the inverse of the cumulative distribution.
-
-    scores: (B, V) log-probabilities. chances: (B,), uniform in [0, 1). A token of probability 0
-    is never drawn, since the cumulative sum does not grow there.
-    """
-    cumulative = scores.exp().cumsum(-1, dtype=_precision(scores.device))
-    target = (chances * cumulative[:, -1])[:, None]
-    chosen = torch.searchsorted(cumulative, target, right=True)[:, 0]
-    return chosen.clamp_(max=scores.shape[-1] - 1)
-
-
-def _precision(device: torch.device) -> torch.dtype:
-    """Of cumulative sums over the vocabulary: double, but Apple's GPUs have none."""
-    return torch.float32 if device.type == "mps" else torch.float64
+def _logits(model: Any, hidden: Tensor) -> Tensor:
+    logits: Tensor = model.get_output_embeddings()(hidden)
+    return logits
 
 
 def _collect(

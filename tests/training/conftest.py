@@ -98,7 +98,9 @@ def make_config(folder: Path, **training: object) -> Config:
         game=GameSection(groups=3, generations=4),
         sampling=SamplingSection(max_new_tokens=12),
         training=replace(
-            TrainingSection(seed=5, micro_batch=6, learning_rate=1e-3, mask_truncated=False),
+            TrainingSection(
+                seed=5, micro_batch_tokens=160, learning_rate=1e-3, mask_truncated=False
+            ),
             **training,
         ),
     )

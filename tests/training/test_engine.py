@@ -111,7 +111,8 @@ def test_a_gradient_that_is_not_finite_changes_nothing(engine, game):
         weights(engine),
         {k: v.clone() for k, v in engine._optimizer.tensors().items()},
     )
-    name, parameter = next(iter(engine.model.named_parameters()))
+    name = "model.layers.0.mlp.up_proj.weight"
+    parameter = engine.model.get_parameter(name)
     hook = parameter.register_hook(lambda gradient: gradient * float("nan"))
     report = engine.update(groups, tasks)
     hook.remove()

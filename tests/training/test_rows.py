@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.rollouts import Task, TaskId
+from core.training.packing import packed_tokens
 from core.training.prompts import completion_ids, decode, prompt_ids
 from core.training.rows import Row, micro_batches
 from tests.training.conftest import make_tokenizer
@@ -11,17 +12,23 @@ from tests.training.conftest import make_tokenizer
 sizes = st.lists(st.tuples(st.integers(0, 5), st.integers(1, 40)), max_size=60)
 
 
-@given(sizes, st.integers(1, 20), st.integers(1, 300))
-def test_micro_batches_hold_every_row_once_within_the_bounds(shapes, limit, cells):
+@given(sizes, st.lists(st.integers(1, 50), min_size=6, max_size=6), st.integers(1, 300))
+def test_micro_batches_hold_every_row_once_within_the_budget(shapes, prompts, budget):
     rows = [
-        Row(g, tuple(range(i, i + n)), (), (), 1.0, False, True, False)
+        Row(i, g, tuple(range(i, i + n)), (), (), 1.0, False, True, False)
         for i, (g, n) in enumerate(shapes)
     ]
-    batches = micro_batches(rows, limit, cells)
+    batches = micro_batches(rows, [[7] * n for n in prompts], budget)
     assert sorted(map(id, (r for b in batches for r in b))) == sorted(map(id, rows))
     for batch in batches:
-        assert len(batch) <= limit
-        assert len(batch) == 1 or len(batch) * max(len(r.ids) for r in batch) <= cells
+        groups = [row.group for row in batch]
+        neighbours = [g for i, g in enumerate(groups) if i == 0 or groups[i - 1] != g]
+        assert len(neighbours) == len(set(neighbours))
+        tokens = sum(
+            packed_tokens(prompts[g], [len(r.ids) for r in batch if r.group == g])
+            for g in neighbours
+        )
+        assert len(batch) == 1 or tokens <= budget
 
 
 def test_a_prompt_ends_where_the_answer_begins():

@@ -9,9 +9,10 @@ import torch
 from core.errors import WaggleError
 from core.protocols import Interrupted
 from core.schema import ModelSection, SamplingSection
-from core.training import sampler
+from core.training import drawing, sampler
 from core.training.logprobs import completion_logprobs
 from core.training.models import load_model
+from core.training.stopping import Stopping
 
 PROMPTS = [[5, 9, 40, 41, 7, 8, 30], [60, 61], [70, 71, 72, 73]]
 
@@ -27,38 +28,34 @@ def run(loaded, sampling=None, seed=1, generations=5, stop=None, prompts=PROMPTS
         prompts,
         generations,
         sampling or SamplingSection(max_new_tokens=24),
-        eos_ids=kw.pop("eos_ids", loaded.eos_ids),
-        pad_id=loaded.pad_id,
+        stopping=Stopping(kw.pop("eos_ids", loaded.eos_ids), loaded.model.device),
         generator=torch.Generator().manual_seed(seed),
         stop=stop or threading.Event(),
         **kw,
     )
 
 
-def trainer_logps(loaded, groups, temperature=1.0):
+def trainer_logps(loaded, groups, sampling):
     rows = [(i, c) for i, group in enumerate(groups) for c in group]
-    with torch.no_grad():
-        scored = completion_logprobs(
-            loaded.model,
-            PROMPTS,
-            [i for i, _ in rows],
-            [c.token_ids for _, c in rows],
-            temperature=temperature,
-            pad_id=loaded.pad_id,
-        )
-    return [(c, scored.logps[n, : len(c.token_ids)].tolist()) for n, (_, c) in enumerate(rows)]
+    scored = completion_logprobs(
+        loaded.model, PROMPTS, [i for i, _ in rows], [c.token_ids for _, c in rows], sampling
+    )
+    return [(c, scored[n].tolist()) for n, (_, c) in enumerate(rows)]
 
 
 MANY_ENDS = tuple(range(0, 280, 8))
 """Many tokens that end a completion, so that rows finish at different times."""
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.6])
-def test_log_probs_equal_the_trainers(loaded, temperature):
-    sampling = SamplingSection(max_new_tokens=24, temperature=temperature)
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"temperature": 0.6}, {"top_k": 30}, {"top_p": 0.9}, {"min_p": 0.02, "temperature": 1.4}],
+)
+def test_log_probs_equal_the_trainers(loaded, settings):
+    sampling = SamplingSection(max_new_tokens=24, **settings)
     groups = run(loaded, sampling, eos_ids=MANY_ENDS)
     assert len({len(c.token_ids) for g in groups for c in g}) > 3
-    for completion, expected in trainer_logps(loaded, groups, temperature):
+    for completion, expected in trainer_logps(loaded, groups, sampling):
         assert list(completion.logprobs) == pytest.approx(expected, abs=1e-4)
 
 
@@ -117,9 +114,8 @@ def test_filters_keep_what_they_promise():
     logits = torch.log(torch.tensor([[0.5, 0.25, 0.15, 0.06, 0.04]]))
 
     def kept(**settings):
-        scores = sampler.distribution(logits, SamplingSection(**settings))
-        assert float(scores.exp().sum()) == pytest.approx(1.0, abs=1e-5)
-        return torch.isfinite(scores)[0].nonzero()[:, 0].tolist()
+        scores = drawing.scores(logits.clone(), SamplingSection(**settings))
+        return (scores > drawing.IMPOSSIBLE / 2)[0].nonzero()[:, 0].tolist()
 
     assert kept() == [0, 1, 2, 3, 4]
     assert kept(top_k=2) == [0, 1]
@@ -129,33 +125,80 @@ def test_filters_keep_what_they_promise():
     assert kept(top_k=4, top_p=0.95, min_p=0.2) == [0, 1, 2]
 
 
-def test_draw_never_takes_an_impossible_token():
-    scores = torch.tensor([[float("-inf"), 0.0, float("-inf")]]).log_softmax(-1)
+@pytest.mark.parametrize("vocabulary", [3, 448, 1187, 151936])
+def test_draw_follows_the_distribution_and_tells_its_log_prob(vocabulary):
+    generator = torch.Generator().manual_seed(2)
+    scores = torch.randn(1, vocabulary, generator=generator) * 3
+    scores[0, 1] = drawing.IMPOSSIBLE
+    expected = scores.double().log_softmax(-1)[0]
+    chances = torch.rand(100, dtype=torch.float64, generator=generator).sort().values
+    chosen, logps = drawing.draw(scores.repeat(100, 1), chances)
+    # The inverse of the cumulative distribution is monotone, and takes each token where it lies.
+    assert chosen.tolist() == sorted(chosen.tolist())
+    assert 1 not in chosen.tolist()
+    torch.testing.assert_close(logps.double(), expected[chosen], atol=1e-5, rtol=0)
+    sums = expected.exp().cumsum(-1)
+    for token, chance in zip(chosen.tolist(), chances.tolist(), strict=True):
+        assert sums[token] + 1e-6 >= chance
+        assert token == 0 or sums[token - 1] - 1e-6 <= chance
+
+
+@pytest.mark.parametrize("vocabulary", [3, 64, 1024])
+def test_draw_never_takes_an_impossible_token(vocabulary):
+    scores = torch.full((1, vocabulary), drawing.IMPOSSIBLE)
+    scores[0, vocabulary // 2] = 0.0
     for chance in (0.0, 0.5, 1 - 2**-53):
-        assert sampler.draw(scores, torch.tensor([chance], dtype=torch.float64)).item() == 1
+        chances = torch.tensor([chance], dtype=torch.float64)
+        chosen, logps = drawing.draw(scores.clone(), chances)
+        assert chosen.item() == vocabulary // 2
+        assert logps.item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_closing_tag_ends_a_completion(model_folder):
+    """The random model writes `>` now and then; a completion ends with the first one."""
+    loaded = load_model(ModelSection(id=str(model_folder), threads=1))
+    tokenizer = loaded.tokenizer
+    stopping = Stopping(loaded.eos_ids, loaded.model.device, "e", tokenizer)
+    groups = sampler.sample(
+        loaded.model,
+        PROMPTS,
+        8,
+        SamplingSection(max_new_tokens=40),
+        stopping=stopping,
+        generator=torch.Generator().manual_seed(3),
+        stop=threading.Event(),
+    )
+    closed = 0
+    for completion in (c for g in groups for c in g):
+        text = tokenizer.decode(completion.token_ids)
+        before = tokenizer.decode(completion.token_ids[:-1])
+        assert "e" not in before
+        assert completion.finished is ("e" in text or completion.token_ids[-1] in loaded.eos_ids)
+        closed += "e" in text
+    assert closed > 3
 
 
 def test_stop_is_seen_between_tokens(loaded):
     stop = threading.Event()
     seen = []
 
-    class Watch:
-        def __init__(self, model):
-            self.model, self.device, self.config = model, model.device, model.config
+    def watch(module, args, kwargs):
+        seen.append(kwargs["input_ids"].shape)
+        if len(seen) == 4:
+            stop.set()
 
-        def __call__(self, **kwargs):
-            seen.append(kwargs["input_ids"].shape)
-            if len(seen) == 4:
-                stop.set()
-            return self.model(**kwargs)
-
-    watched = replace(loaded, model=Watch(loaded.model))
-    with pytest.raises(Interrupted):
-        run(watched, stop=stop, eos_ids=())
-    assert len(seen) == 4
-    with pytest.raises(Interrupted):
-        run(watched, stop=stop)
-    assert len(seen) == 4
+    handle = loaded.model.get_decoder().register_forward_pre_hook(watch, with_kwargs=True)
+    try:
+        with pytest.raises(Interrupted):
+            run(loaded, stop=stop, eos_ids=())
+        assert len(seen) == 4
+        with pytest.raises(Interrupted):
+            run(loaded, stop=stop)
+        assert len(seen) == 4
+    finally:
+        handle.remove()
+    # The prompts went in as one unpadded row, then one token a row.
+    assert seen == [(1, sum(map(len, PROMPTS))), (15, 1), (15, 1), (15, 1)]
 
 
 def test_progress_counts_finished_rows(loaded):
