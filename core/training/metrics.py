@@ -35,10 +35,10 @@ METRICS: dict[str, str] = {
     "logprob_gap_mean": "Mean |sampler - trainer| log-probability per token, in nats.",
     "logprob_gap_max": "Largest of these gaps.",
     "mismatch_kl": "Mean KL divergence (k3) of the trainer's distribution from the sampler's.",
-    "importance_min": "Smallest importance weight of a token, as used: truncated at the cap.",
-    "importance_mean": "Mean importance weight of a token, as used.",
-    "importance_max": "Largest importance weight of a token, as used.",
-    "importance_truncated": "Share of tokens whose importance weight the cap cut off.",
+    "importance_weight_min": "Smallest importance weight of a token, as used: after the cap.",
+    "importance_weight_mean": "Mean importance weight of a token, as used.",
+    "importance_weight_max": "Largest importance weight of a token, as used.",
+    "importance_capped": "Share of tokens whose importance weight the cap cut off.",
     # optimiser
     "grad_norm": "Norm of the gradient before clipping.",
     "learning_rate": "Learning rate of this step.",
@@ -63,6 +63,7 @@ METRICS: dict[str, str] = {
     "seconds_update": "Seconds of this update.",
     "threads": "CPU threads of the trainer.",
     "micro_batches": "Forward and backward passes of one optimiser step.",
+    "out_of_memory_retries": "Times the micro-batch was halved in this round to fit into memory.",
     "rss_mib": "Resident memory of the process after the update, in MiB.",
     "peak_rss_mib": "Largest resident memory of the process so far, in MiB.",
     "peak_vram_mib": "Largest GPU memory that tensors took so far, in MiB.",
@@ -204,10 +205,10 @@ def mismatch_metrics(
     }
     if cap:
         weights = importance_weights(trainer, sampler, known[known], cap)
-        out["importance_min"] = float(weights.min())
-        out["importance_mean"] = float(weights.mean())
-        out["importance_max"] = float(weights.max())
-        out["importance_truncated"] = float((gap.exp() > cap).float().mean())
+        out["importance_weight_min"] = float(weights.min())
+        out["importance_weight_mean"] = float(weights.mean())
+        out["importance_weight_max"] = float(weights.max())
+        out["importance_capped"] = float((gap.exp() > cap).float().mean())
     return out
 
 

@@ -92,12 +92,12 @@ def test_mismatch_figures_by_hand():
     assert out["logprob_gap_max"] == pytest.approx(2.0)
     kl = (0 + (math.exp(2) - 1 - 2) + (math.exp(-1) - 1 + 1)) / 3
     assert out["mismatch_kl"] == pytest.approx(kl)
-    assert out["importance_min"] == pytest.approx(math.exp(-1))
-    assert out["importance_mean"] == pytest.approx((1 + 2 + math.exp(-1)) / 3)
-    assert out["importance_max"] == 2.0
-    assert out["importance_truncated"] == pytest.approx(1 / 3)
+    assert out["importance_weight_min"] == pytest.approx(math.exp(-1))
+    assert out["importance_weight_mean"] == pytest.approx((1 + 2 + math.exp(-1)) / 3)
+    assert out["importance_weight_max"] == 2.0
+    assert out["importance_capped"] == pytest.approx(1 / 3)
     assert all_defined(out)
-    assert "importance_mean" not in mismatch_metrics(trainer, sampler)
+    assert "importance_weight_mean" not in mismatch_metrics(trainer, sampler)
     assert mismatch_metrics(trainer, torch.full((4,), math.nan), 2.0) == {}
 
 
