@@ -25,7 +25,7 @@ def evaluate(
     as_json: bool = False,
 ) -> int:
     """Print pass@1 (sampled and greedy) on seeds that no training ever sees; 0 when done."""
-    room = TrainingRoom(effective.config, home, lambda event: None)
+    room = TrainingRoom(effective.config, home, lambda event: None, visiting=True)
     told = not as_json and sys.stderr.isatty()
     try:
         room.load()

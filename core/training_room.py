@@ -19,27 +19,43 @@ EVAL_SEED = 20_260_101
 class TrainingRoom:
     """Everything of `core/training` that one node uses. `load` is slow and runs in the worker."""
 
-    def __init__(self, config: Config, home: Home, emit: Callable[[events.Event], None]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        home: Home,
+        emit: Callable[[events.Event], None],
+        *,
+        visiting: bool = False,
+    ) -> None:
+        """visiting: beside a node that may be running on this home, whose checkpoints are only
+        read."""
         self._config = config
+        self._visiting = visiting
         self._emit = emit
         self._started = time.monotonic()
         emit(events.ServiceChanged(service="model", status="starting", detail=config.model.id))
-        from core.training.checkpoint import CheckpointStore
         from core.training.games import load_game
+        from core.training.store import CheckpointStore
 
         self.game = load_game(config, home.logs / "scorer.log")
-        self.checkpoints = CheckpointStore(home.checkpoints, config.checkpoint.keep)
+        self.checkpoints = CheckpointStore(
+            home.checkpoints, config.checkpoint.keep, config.checkpoint.max_gib
+        )
+        self._folder = home.checkpoints
         self.resumed_round: int | None = None
         """The round that the loaded checkpoint was saved in; None for the model as shipped."""
 
     def load(self) -> None:
         """Load the model, then the newest whole checkpoint, if there is one."""
         from core.training.engine import TorchEngine
+        from core.training.store import visit
 
         self.engine = TorchEngine(self._config)
-        latest = self.checkpoints.latest(self._report_damage)
-        if latest is not None:
-            extra = self.engine.load(str(latest))
+        if self._visiting:
+            extra = visit(self._folder, self.engine)
+        else:
+            extra = self.checkpoints.resume(self.engine, self._report_damage)
+        if extra is not None:
             self.resumed_round = int(str(extra["round"]))
         self._emit(
             events.ModelLoaded(
