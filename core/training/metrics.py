@@ -8,7 +8,7 @@ only shows definitions does not pay for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ METRICS: dict[str, str] = {
     # optimiser
     "grad_norm": "Norm of the gradient before clipping.",
     "learning_rate": "Learning rate of this step.",
-    "update_ratio": "Norm of the change of the trained weights over their norm, by a sample.",
-    "weights_changed": "Share of the trained weights whose value changed, by a sample.",
+    "update_ratio": "Norm of the step's change of the trained weights over their norm before it.",
+    "weights_changed": "Share of the trained weights that are another number after the step.",
     "optimizer_steps": "Optimiser steps taken in this round.",
     "skipped_steps": "Steps of this round not taken, because the gradient was not finite.",
     # length
@@ -216,41 +216,6 @@ def _k3(log_ratio: Tensor) -> Tensor:
     """Schulman's k3 estimate of KL(q || p) from log(p / q) of samples of q; never negative."""
     bounded = log_ratio.double().clamp(-MAX_GAP, MAX_GAP)
     return bounded.expm1() - bounded
-
-
-def weight_sample(parameters: Iterable[Tensor], most: int = 1 << 20) -> list[Tensor]:
-    """Copies of evenly spread elements of the parameters, about `most` in all: float32, CPU.
-
-    Taken before and after a step, always the same elements. A copy of all weights would cost as
-    much memory as the model.
-    """
-    import torch
-
-    parameters = list(parameters)
-    total = sum(parameter.numel() for parameter in parameters)
-    # Odd, so that it does not walk down a few columns of matrices whose width is even.
-    stride = max(1, total // max(1, most)) | 1
-    return [
-        parameter.detach().reshape(-1)[::stride].to("cpu", torch.float32, copy=True)
-        for parameter in parameters
-    ]
-
-
-def change_metrics(before: Sequence[Tensor], after: Sequence[Tensor]) -> dict[str, float]:
-    """How much a step moved the weights, from two `weight_sample`s."""
-    count = sum(old.numel() for old in before)
-    if not count:
-        return {}
-    moved = size = changed = 0.0
-    for old, new in zip(before, after, strict=True):
-        old_, new_ = old.double(), new.double()
-        moved += float((new_ - old_).square().sum())
-        size += float(old_.square().sum())
-        changed += float((new_ != old_).sum())
-    out = {"weights_changed": changed / count}
-    if size:
-        out["update_ratio"] = (moved / size) ** 0.5
-    return out
 
 
 def speed_metrics(

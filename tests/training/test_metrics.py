@@ -15,14 +15,12 @@ from core.training.metrics import (
     FAMILIES,
     METRICS,
     TokenLog,
-    change_metrics,
     definition,
     length_metrics,
     mismatch_metrics,
     policy_metrics,
     reward_metrics,
     speed_metrics,
-    weight_sample,
 )
 
 
@@ -63,7 +61,6 @@ def test_nothing_has_no_figures():
     assert reward_metrics([], []) == {}
     assert length_metrics([], []) == {}
     assert mismatch_metrics(none, none, 2.0) == {}
-    assert change_metrics([], []) == {}
     same = dict.fromkeys(("entropy", "logps", "old_logps", "clipped_low", "clipped_high"), none)
     assert policy_metrics(**same) == {}
 
@@ -122,30 +119,6 @@ def test_the_figures_do_not_depend_on_the_micro_batches(lengths, seed):
     assert "entropy" not in parts
     both = [mismatch_metrics(log["trainer"], log["sampler"], 1.2) for log in (whole, parts)]
     assert both[0] == both[1]
-
-
-def test_the_change_of_weights_by_hand():
-    before = [torch.tensor([3.0, 0.0]), torch.tensor([4.0])]
-    after = [torch.tensor([3.0, 0.5]), torch.tensor([4.0])]
-    out = change_metrics(before, after)
-    assert out["weights_changed"] == pytest.approx(1 / 3)
-    assert out["update_ratio"] == pytest.approx(0.1)
-    assert all_defined(out)
-
-
-def test_a_sample_of_the_weights_is_bounded_and_speaks_for_all():
-    torch.manual_seed(0)
-    before = [torch.randn(300, 64), torch.randn(64), torch.randn(3000, 64)]
-    sampled = weight_sample(before, most=20_000)
-    assert 15_000 < sum(part.numel() for part in sampled) < 25_000
-    with torch.no_grad():
-        after = [weight.clone() for weight in before]
-        after[2][:, :32] += 0.01
-    exact = change_metrics(before, after)
-    guess = change_metrics(sampled, weight_sample(after, most=20_000))
-    assert guess["weights_changed"] == pytest.approx(exact["weights_changed"], abs=0.02)
-    assert guess["update_ratio"] == pytest.approx(exact["update_ratio"], rel=0.05)
-    assert all(part.data_ptr() != w.data_ptr() for part, w in zip(sampled, before, strict=True))
 
 
 def test_rates():
