@@ -1,0 +1,242 @@
+"""Smaller, faster weights for sampling, swapped in for as long as completions are sampled.
+
+It knows which layers of a model are linear, keeps a packed copy of each, and lends the copies to
+the model's own modules by replacing their `forward` inside a `with` block. The parameters stay
+where they are, exact and shared: nothing of the training side notices. How a copy is computed is
+`quantized.py`'s work; correcting for its rounding is the loss's (truncated importance sampling).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import rms_norm
+
+from core.errors import WaggleError
+from core.training.quantized import (
+    Bfloat16Linear,
+    Int8Kernel,
+    Int8Linear,
+    PackedLinear,
+    int8_kernel,
+    packing_for,
+    unavailable,
+)
+
+FORMATS = ("exact", "bfloat16", "int8")
+"""Of the weights while sampling; exact: as they are."""
+
+
+WITNESSES = 64
+"""Entries of a weight by which a change is noticed that torch does not count."""
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """A packed weight and what it was packed from: changed since, when these differ.
+
+    torch counts a tensor's changes, but not those of fused optimisers nor through `.data`; they
+    change nearly every entry, so that a few entries spread over the weight tell.
+    """
+
+    packed: PackedLinear
+    source: Tensor
+    version: int
+    address: int
+    witnesses: Tensor
+
+    @classmethod
+    def of(cls, packed: PackedLinear, weight: Tensor) -> _Copy:
+        return cls(packed, weight, weight._version, weight.data_ptr(), _witnesses(weight))
+
+    def fits(self, weight: Tensor) -> bool:
+        return (
+            self.source is weight
+            and self.version == weight._version
+            and self.address == weight.data_ptr()
+            and torch.equal(self.witnesses, _witnesses(weight))
+        )
+
+
+def _witnesses(weight: Tensor) -> Tensor:
+    step = max(1, weight.numel() // WITNESSES)
+    # An odd step walks through the columns as well.
+    return weight.detach().flatten()[:: step | 1].clone()
+
+
+class RolloutWeights:
+    """A context manager: inside, the model's linear layers compute with packed copies.
+
+    Every `nn.Linear` takes part, the LM head too; embeddings and biases stay exact, and so do
+    peft's adapters (lora_A, lora_B), beside their packed base layer. RMS norms become one
+    operation instead of five, in every format. What enters and leaves a layer stays float32.
+
+    A weight is packed when it is first needed and again when it has changed, so a frozen one is
+    packed once. Inside the block a gradient cannot be computed (RuntimeError).
+    """
+
+    def __init__(self, model: nn.Module, format: str) -> None:
+        """WaggleError when `format` does not work on this machine, or the model is elsewhere."""
+        if format not in FORMATS:
+            raise ValueError(f"format must be one of {FORMATS}")
+        self.format = format
+        self._linears = list(linears(model)) if format != "exact" else []
+        self.packs = 0
+        """Matrices packed so far, over all refreshes."""
+        self._copies: dict[nn.Module, _Copy] = {}
+        self._swapped: list[tuple[nn.Module, Any]] = []
+        reason = unavailable().get(format)
+        if any(m.weight.device.type != "cpu" for m in self._linears):
+            reason = "the model is not on the CPU"
+        if reason:
+            raise WaggleError(
+                f"Completions cannot be sampled with {format} weights here",
+                reason,
+                "Set sampling.rollout_format to auto or exact",
+            )
+        self._norms = list(_plain_norms(model))
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory of the packed copies that exist now."""
+        return sum(copy.packed.size_bytes for copy in self._copies.values())
+
+    def refresh(self) -> int:
+        """Pack what is missing or has changed since it was packed; how many matrices that were."""
+        stale = [
+            module
+            for module in self._linears
+            if module not in self._copies or not self._copies[module].fits(module.weight)
+        ]
+        for module in stale:
+            self._copies.pop(module, None)
+        # The largest first: it is the LM head, and the others are packed beside it.
+        stale.sort(key=lambda module: -module.weight.numel())
+        pending: deque[tuple[nn.Linear, Future[PackedLinear]]] = deque()
+
+        def take() -> None:
+            module, future = pending.popleft()
+            self._copies[module] = _Copy.of(future.result(), module.weight)
+            self.packs += 1
+
+        kernel = int8_kernel()
+        workers = max(1, min(4, torch.get_num_threads()))
+        with ExitStack() as stack:
+            if isinstance(kernel, Int8Kernel):
+                stack.enter_context(packing_for(kernel))
+            pool = stack.enter_context(ThreadPoolExecutor(workers, thread_name_prefix="pack"))
+            for module in stale:
+                if len(pending) == workers:
+                    take()
+                pending.append((module, pool.submit(self._pack, module.weight)))
+            while pending:
+                take()
+        return len(stale)
+
+    def _pack(self, weight: Tensor) -> PackedLinear:
+        if self.format == "bfloat16":
+            return Bfloat16Linear(weight)
+        kernel = int8_kernel()
+        assert isinstance(kernel, Int8Kernel), "looked at when this object was made"
+        return Int8Linear(weight, kernel)
+
+    def forget(self) -> None:
+        """Free the copies of weights that training changes; the next refresh packs them anew.
+
+        Call it before an update of the full weights, so that the peak does not hold both.
+        Copies of frozen weights stay: packing them a second time would only cost time.
+        """
+        for module in [m for m in self._copies if m.weight.requires_grad]:
+            del self._copies[module]
+
+    def release(self) -> None:
+        """Free every copy."""
+        self._copies.clear()
+
+    def __enter__(self) -> RolloutWeights:
+        if self._swapped:
+            raise RuntimeError("these rollout weights are in use already")
+        self.refresh()
+        for linear in self._linears:
+            self._swap(linear, _linear_forward(self._copies[linear].packed, linear))
+        for norm in self._norms:
+            self._swap(norm, _norm_forward(norm))
+        return self
+
+    def _swap(self, module: nn.Module, forward: Callable[[Tensor], Tensor]) -> None:
+        """An attribute of the instance hides the method of its class."""
+        self._swapped.append((module, module.__dict__.get("forward")))
+        module.forward = forward
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for module, before in self._swapped:
+            if before is None:
+                del module.forward
+            else:
+                module.forward = before
+        self._swapped.clear()
+
+
+def linears(model: nn.Module) -> Iterator[nn.Linear]:
+    """Every plain linear layer of the model itself, once: none that peft's adapters added."""
+    added = {
+        part
+        for module in model.modules()
+        for name in getattr(module, "adapter_layer_names", ())
+        for part in getattr(module, name).modules()
+        if isinstance(getattr(module, name), nn.Module)
+    }
+    for module in model.modules():
+        if not isinstance(module, nn.Linear) or module in added:
+            continue
+        if type(module).forward is nn.Linear.forward:
+            yield module
+
+
+def _linear_forward(packed: PackedLinear, module: nn.Linear) -> Callable[[Tensor], Tensor]:
+    def forward(x: Tensor) -> Tensor:
+        if torch.is_grad_enabled():
+            raise RuntimeError("rollout weights only sample: no gradient flows through them")
+        out = packed(x.float())
+        if module.bias is not None:
+            out += module.bias
+        return out.to(x.dtype)
+
+    return forward
+
+
+def _plain_norms(model: nn.Module) -> Iterator[nn.Module]:
+    """RMS norms that `rms_norm` computes just as they do, tried out on each one's own weight."""
+    generator = torch.Generator().manual_seed(0)
+    for module in model.modules():
+        weight = getattr(module, "weight", None)
+        if not type(module).__name__.endswith("RMSNorm") or not isinstance(weight, Tensor):
+            continue
+        if not hasattr(module, "variance_epsilon") or "forward" in module.__dict__:
+            continue
+        x = torch.randn(2, weight.numel(), generator=generator).to(weight.device, weight.dtype)
+        with torch.no_grad():
+            if torch.allclose(module(x), _norm_forward(module)(x), rtol=1e-5, atol=1e-6):
+                yield module
+
+
+def _norm_forward(module: Any) -> Callable[[Tensor], Tensor]:
+    weight, epsilon = module.weight, module.variance_epsilon
+
+    def forward(x: Tensor) -> Tensor:
+        return rms_norm(x, weight.shape, weight, epsilon)
+
+    return forward
