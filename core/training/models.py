@@ -1,6 +1,6 @@
 """Finds and loads a causal language model with its tokenizer, by name, path or Hugging Face id.
 
-It knows where models come from and what a model needs so that a node can train it. It runs no code
+It knows where models come from and where they go: device, number format, threads. It runs no code
 that a model folder brings along (`trust_remote_code=False`) and reads no pickled weights
 (safetensors only).
 """
@@ -17,7 +17,11 @@ import torch
 
 from core.errors import WaggleError
 from core.home import REPO_ROOT
+from core.protocols import Progress
 from core.schema import ModelSection
+from core.training.hub import fetch
+from core.training.tokenizing import filler, load_tokenizer
+from core.training.weights import load_weights, quiet_transformers
 
 BUILT_IN = REPO_ROOT / "configs" / "models"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
@@ -51,7 +55,7 @@ def built_in_models() -> list[str]:
 
 
 def resolve(model_id: str) -> str:
-    """A folder or a Hugging Face id. WaggleError for a path that is not a model folder."""
+    """A folder or a Hugging Face id. WaggleError for a path that is no folder."""
     if not model_id.strip():
         raise WaggleError("No model is named", "model.id is empty", _choices())
     if model_id in built_in_models():
@@ -72,24 +76,22 @@ def resolve(model_id: str) -> str:
     return model_id
 
 
-def load_model(section: ModelSection) -> LoadedModel:
-    """Load weights and tokenizer onto the chosen device, in `eval` mode.
+def load_model(section: ModelSection, progress: Progress | None = None) -> LoadedModel:
+    """Load weights and tokenizer onto the chosen device, in `eval` mode, without dropout.
 
-    WaggleError when the model cannot be found, read or used here; its text names which.
+    progress: bytes of a download, (here, all). WaggleError when the model cannot be found, read or
+    trained here; its text names which.
     """
-    source = resolve(section.id)
+    quiet_transformers()
+    folder = locate(section.id, progress)
     device = choose_device(section.device)
-    dtype = choose_dtype(section.dtype)
+    dtype = choose_dtype(section.dtype, device)
     threads = choose_threads(section.threads)
     torch.set_num_threads(threads)
-    _quiet_transformers()
-    tokenizer = _load_tokenizer(section.id, source)
-    model = _load_weights(section.id, source, dtype).to(device).eval()
+    tokenizer = load_tokenizer(section.id, folder)
+    model = load_weights(section.id, folder, dtype).to(device).eval()
+    _without_dropout(model)
     eos_ids = _eos_ids(model, tokenizer, section.id)
-    pad_id = tokenizer.pad_token_id
-    if pad_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-        pad_id = tokenizer.pad_token_id
     return LoadedModel(
         id=section.id,
         model=model,
@@ -98,16 +100,16 @@ def load_model(section: ModelSection) -> LoadedModel:
         dtype=dtype,
         eos_id=eos_ids[0],
         eos_ids=eos_ids,
-        pad_id=int(pad_id),
+        pad_id=filler(tokenizer, model.get_input_embeddings().num_embeddings, eos_ids[0]),
         parameters=sum(p.numel() for p in model.parameters()),
         threads=threads,
     )
 
 
-def load_weights_of(path: str, dtype: torch.dtype) -> Any:
-    """The weights of a model folder as a state dict on the CPU, every name of the model filled."""
-    _quiet_transformers()
-    return _load_weights(path, path, dtype).state_dict()
+def locate(model_id: str, progress: Progress | None = None) -> Path:
+    """The folder with a model's files, downloaded first when it is a Hugging Face id."""
+    source = resolve(model_id)
+    return Path(source) if Path(source).is_dir() else fetch(source, progress)
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -128,9 +130,19 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device(wanted)
 
 
-def choose_dtype(wanted: str) -> torch.dtype:
-    """`auto` is float32: smaller formats lose most updates, and are slower on most CPUs."""
-    return torch.float32 if wanted == "auto" else getattr(torch, wanted)
+def choose_dtype(wanted: str, device: torch.device) -> torch.dtype:
+    """`auto`: bfloat16 where CUDA computes with it, float32 elsewhere.
+
+    In bfloat16 the optimiser keeps float32 copies of the weights, because most updates of RL are
+    smaller than the spacing of 16-bit numbers; tensor cores of compute capability 8 and later win
+    far more than that costs. Older GPUs only emulate bfloat16, float16 overflows in training, and
+    on CPU and MPS the copies would eat what the smaller weights save.
+    """
+    if wanted != "auto":
+        chosen: torch.dtype = getattr(torch, wanted)
+        return chosen
+    modern = device.type == "cuda" and torch.cuda.get_device_capability(device)[0] >= 8
+    return torch.bfloat16 if modern else torch.float32
 
 
 def choose_threads(wanted: int) -> int:
@@ -145,80 +157,13 @@ def choose_threads(wanted: int) -> int:
     return physical if physical <= 2 else physical - 1
 
 
-def _quiet_transformers() -> None:
-    """Progress bars and warnings of these libraries would land in the middle of the console."""
-    from huggingface_hub.utils import logging as hub
-    from transformers.utils import logging
-
-    hub.set_verbosity_error()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-
-
-def _load_tokenizer(model_id: str, source: str) -> Any:
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise _unreadable(model_id, source, "tokenizer", error) from error
-    if not tokenizer.chat_template:
-        raise WaggleError(
-            f"The model {model_id} has no chat template",
-            "its tokenizer does not say how a question is asked",
-            "Choose an instruct or chat variant of the model",
-        )
-    if tokenizer.eos_token_id is None:
-        raise WaggleError(
-            f"The model {model_id} has no end-of-sequence token",
-            "completions could never end",
-            "Set eos_token in its tokenizer_config.json, or choose another model",
-        )
-    return tokenizer
-
-
-def _load_weights(model_id: str, source: str, dtype: torch.dtype) -> Any:
-    from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM
-
-    try:
-        return AutoModelForCausalLM.from_pretrained(
-            source, dtype=dtype, trust_remote_code=False, use_safetensors=True
-        )
-    except SafetensorError as error:
-        raise WaggleError(
-            f"The weights of {model_id} are damaged",
-            f"safetensors says: {error}",
-            "Copy or download the model again",
-        ) from error
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise _unreadable(model_id, source, "weights", error) from error
-
-
-def _unreadable(model_id: str, source: str, part: str, error: Exception) -> WaggleError:
-    """Sort what transformers raises into the causes that a person can act upon."""
-    text = str(error)
-    first = text.strip().splitlines()[0][:300] if text.strip() else type(error).__name__
-    if Path(source).is_dir():
-        return WaggleError(
-            f"The {part} of {model_id} cannot be read",
-            first,
-            "Check the folder: it needs config.json, *.safetensors and the tokenizer's files",
-        )
-    if "trust_remote_code" in text:
-        return WaggleError(
-            f"The model {model_id} brings its own Python code",
-            "Waggle never runs code from a model",
-            "Choose a model whose architecture transformers itself contains",
-        )
-    offline = ("connect", "offline", "Connection", "resolve", "timed out", "local_files_only")
-    if any(word in text for word in offline):
-        return WaggleError(
-            f"The {part} of {model_id} cannot be fetched",
-            "it is not on this machine and the Hugging Face Hub cannot be reached",
-            "Check the spelling and the internet connection, or use waggle-tiny or a local folder",
-        )
-    return WaggleError(f"There is no usable model {model_id}", first, _choices())
+def _without_dropout(model: Any) -> None:
+    """Dropout makes the trainer score other tokens than the sampler drew; RL needs none."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        elif isinstance(getattr(module, "attention_dropout", None), float):
+            module.attention_dropout = 0.0
 
 
 def _eos_ids(model: Any, tokenizer: Any, model_id: str) -> tuple[int, ...]:

@@ -103,7 +103,7 @@ def write_model(folder: Path, model: Any, tokenizer: Any) -> None:
 
 def read_weights(folder: Path, dtype: torch.dtype) -> dict[str, Tensor]:
     """Every weight of the model by name; goes when the engine calls `restore_weights`."""
-    from core.training.models import load_weights_of
+    from core.training.weights import load_weights_of
 
     return dict(load_weights_of(str(folder), dtype))
 
@@ -138,7 +138,7 @@ def restore_weights(folder: Path, model: Any, adapter: bool) -> None:
     if not set(saved) <= set(own):
         # Files name some architectures' weights otherwise than the model does; then transformers
         # has to translate, at the price of a second copy.
-        from core.training.models import load_weights_of
+        from core.training.weights import load_weights_of
 
         translated = load_weights_of(str(folder), model.dtype)
         _require_shapes({n: tuple(t.shape) for n, t in translated.items()}, own)
