@@ -9,57 +9,80 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from core.errors import WaggleError
+from core.footprint import Recipe
+from core.memory import Plan
 from core.protocols import Progress, StepReport
 from core.rollouts import Rollout, RolloutGroup, Task, TaskId
 from core.schema import Config, SamplingSection
-from core.training import state
-from core.training.checkpoint import verify, write_folder
+from core.training import lora, state
 from core.training.gradient import Reference, trainable
-from core.training.metrics import length_metrics, reward_metrics
+from core.training.grpo import check_clip
+from core.training.metrics import length_metrics, reward_metrics, speed_metrics
 from core.training.models import LoadedModel, load_model
 from core.training.optimizer import Optimizer
-from core.training.prompts import decode, prompt_ids
-from core.training.rows import build_rows
+from core.training.peaks import memory_metrics
+from core.training.probe import Probe, allowed_cores, measure
+from core.training.prompts import ANSWER_CLOSE, decode, prompt_ids
+from core.training.quantized import unavailable
+from core.training.recompute import recompute_activations
+from core.training.rollout_weights import FORMATS, RolloutWeights
+from core.training.rows import Row, Rows, build_rows
 from core.training.sampler import sample
 from core.training.stopping import Stopping
-from core.training.update import Updated, reference_of, update
+from core.training.update import Updated, update
 
-DEFAULT_BUDGET = 4096
-"""Tokens of a micro-batch when neither the configuration nor a memory plan says."""
-ANSWER_CLOSE = "</answer>"
-SAMPLE_ROWS = 512
-"""Most completions decoded at once; more tasks than that are sampled in turns."""
+UNPLANNED = Recipe("full", "adamw", False, 4096, True, 512)
+"""Where no memory plan was made: for models whose size is of no concern."""
+SMALL = 20_000_000
+"""Parameters below which a decode step is so short that a moment suffices to measure it."""
 
 
 class TorchEngine:
     """Implements `core.protocols.Engine` with torch and transformers."""
 
-    def __init__(self, config: Config, loaded: LoadedModel | None = None) -> None:
-        """Load `config.model` (WaggleError when it cannot be), or take a model already loaded."""
+    def __init__(
+        self, config: Config, loaded: LoadedModel | None = None, plan: Plan | None = None
+    ) -> None:
+        """Load `config.model` (WaggleError when it cannot be), or take a model already loaded.
+
+        plan: how to train so that it fits; without one, as the configuration says.
+        """
+        check_clip(config.training.loss_type, config.training.epsilon_high)
         self.config = config
+        self.recipe = plan.recipe if plan is not None and plan.recipe else _as_configured(config)
         self.loaded = loaded or load_model(config.model)
         self.model = self.loaded.model
         self.tokenizer = self.loaded.tokenizer
         self.step = 0
+        self.probe: Probe | None = None
+        """What was measured, or remembered, about this machine; None until it was needed."""
+        self._estimated_mib = plan.peak_mib if plan is not None and plan.recipe else 0.0
+        adapter = self.recipe.trained == "lora"
+        if adapter:
+            lora.add_adapter(self.model, config.training)
+        if self.recipe.gradient_checkpointing:
+            recompute_activations(self.model)
+        training = config.training
         self._optimizer = Optimizer(
-            {n: p for n, p in self.model.named_parameters() if p.requires_grad},
-            config.training,
-            kind="adamw",
-            peak=config.training.learning_rate,
+            lora.adapter_weights(self.model) if adapter else _weights(self.model),
+            training,
+            kind=self.recipe.optimizer,
+            peak=training.lora_learning_rate if adapter else training.learning_rate,
         )
-        self._generator = torch.Generator().manual_seed(config.training.seed)
-        torch.manual_seed(config.training.seed)
-        # The starting model, for the KL term: the weights as first loaded, even after a resume.
-        self._reference: Reference | None = None
-        if config.training.beta:
-            self._reference = reference_of(load_model(config.model).model.requires_grad_(False))
-        self._budget = config.training.micro_batch_tokens or DEFAULT_BUDGET
+        self._generator = torch.Generator().manual_seed(training.seed)
+        torch.manual_seed(training.seed)
+        self._reference = self._starting_model() if training.beta else None
+        self._budget = self.recipe.micro_batch_tokens
+        self._rollouts: RolloutWeights | None = None
         self._sampled_s = 0.0
         self._sampled_tokens = 0
 
@@ -78,7 +101,81 @@ class TorchEngine:
 
     @property
     def threads(self) -> int:
-        return self.loaded.threads
+        return torch.get_num_threads()
+
+    @property
+    def rollout_format(self) -> str:
+        """Of the weights while sampling: one of `FORMATS`."""
+        return self.probe.format if self.probe is not None else "exact"
+
+    @property
+    def drawn_with(self) -> dict[str, float | str]:
+        """How completions are drawn: the settings, and the format of the weights."""
+        return {**asdict(self.config.sampling), "rollout_format": self.rollout_format}
+
+    def _starting_model(self) -> Reference:
+        """For the KL term: the weights as first loaded, even after a resume."""
+        if self.recipe.trained == "lora":
+
+            @contextmanager
+            def base() -> Iterator[Any]:
+                with lora.adapter_off(self.model):
+                    yield self.model
+
+            return base
+        kept = load_model(self.config.model).model.requires_grad_(False)
+
+        @contextmanager
+        def loaded() -> Iterator[Any]:
+            yield kept
+
+        return loaded
+
+    # --- what this machine does best -----------------------------------------------------------
+
+    def choose(self) -> Probe:
+        """Threads and rollout format: as configured, as remembered, or else as measured now."""
+        if self.probe is None:
+            config, cpu = self.config, self.loaded.device.type == "cpu"
+            wished = config.sampling.rollout_format
+            if wished == "auto":
+                usable = cpu and self.recipe.rollout_copy and self.dtype == "float32"
+                formats: Sequence[str] = FORMATS if usable else ("exact",)
+            else:
+                formats = (wished,)
+            rows = config.game.groups * config.game.generations
+            self.probe = measure(
+                self.model,
+                min(rows, self.recipe.sample_rows),
+                rows * config.sampling.max_new_tokens,
+                budget_s=0.3 if self.parameters < SMALL else 2.0,
+                formats=formats,
+                threads=(config.model.threads,) if config.model.threads else (),
+            )
+        torch.set_num_threads(self.probe.threads)
+        if self._rollouts is None or self._rollouts.format != self.probe.format:
+            self._rollouts = RolloutWeights(self.model, self.probe.format)
+        return self.probe
+
+    def _remember(self, stored: Any) -> None:
+        """Go on with what was chosen before a restart, where this machine still can.
+
+        Another number of threads or another format would round otherwise, and a resumed run would
+        not be the one that was interrupted.
+        """
+        try:
+            probe = Probe.from_dict(stored)
+        except (KeyError, TypeError, ValueError):
+            return
+        config = self.config
+        if probe.threads > allowed_cores(1 << 16) or probe.format in unavailable():
+            return
+        if config.model.threads not in (0, probe.threads):
+            return
+        if config.sampling.rollout_format not in ("auto", probe.format):
+            return
+        self.probe = probe
+        self.choose()
 
     # --- sampling -----------------------------------------------------------------------------
 
@@ -89,6 +186,7 @@ class TorchEngine:
 
         An interrupted sampling leaves the random numbers as they were before it.
         """
+        self.choose()
         before = self._generator.get_state()
         started = time.monotonic()
         try:
@@ -99,6 +197,7 @@ class TorchEngine:
                 generator=self._generator,
                 stop=stop,
                 progress=progress,
+                weights=self._rollouts,
             )
         except BaseException:
             self._generator.set_state(before)
@@ -116,15 +215,17 @@ class TorchEngine:
         generator: torch.Generator,
         stop: threading.Event,
         progress: Progress | None = None,
+        weights: RolloutWeights | None = None,
     ) -> list[RolloutGroup]:
         """`generations` unscored completions per task, in order; temperature 0 is greedy.
 
-        Raises Interrupted when `stop` is set. Progress counts finished completions.
+        Raises Interrupted when `stop` is set. Progress counts finished completions. weights:
+        faster, rounded ones to sample with; by default the exact ones.
         """
         was_training = self.model.training
         self.model.eval()
         total = len(tasks) * generations
-        at_once = max(1, SAMPLE_ROWS // generations)
+        at_once = max(1, self.recipe.sample_rows // generations)
         groups: list[RolloutGroup] = []
         closing = ANSWER_CLOSE if sampling.stop_at_answer else ""
         stopping = Stopping(self.loaded.eos_ids, self.loaded.device, closing, self.tokenizer)
@@ -137,16 +238,17 @@ class TorchEngine:
                     if progress is not None:
                         progress(before + done, total)
 
-                sampled = sample(
-                    self.model,
-                    [prompt_ids(self.tokenizer, task) for task in turn],
-                    generations,
-                    sampling,
-                    stopping=stopping,
-                    generator=generator,
-                    stop=stop,
-                    on_finished=heard,
-                )
+                with weights or RolloutWeights(self.model, "exact"):
+                    sampled = sample(
+                        self.model,
+                        [prompt_ids(self.tokenizer, task) for task in turn],
+                        generations,
+                        sampling,
+                        stopping=stopping,
+                        generator=generator,
+                        stop=stop,
+                        on_finished=heard,
+                    )
                 for task, completions in zip(turn, sampled, strict=True):
                     rollouts = tuple(
                         Rollout(
@@ -178,34 +280,21 @@ class TorchEngine:
         here.
         """
         started = time.monotonic()
+        self.choose()
         data = build_rows(groups, tasks, self.tokenizer, self.loaded.eos_id, self.config)
         foreign = [not any(r.token_ids for r in group.rollouts) for group in groups]
         metrics = {
-            **reward_metrics([group.rewards for group in groups], foreign),
+            **reward_metrics(
+                [group.rewards for group in groups], foreign, [g.task.dataset for g in groups]
+            ),
             **length_metrics([len(r.ids) for r in data.rows], [r.finished for r in data.rows]),
         }
         done = Updated(skipped="no_signal")
         trained = trainable(data.rows, self.config)
         if trained:
-            self.model.train()
-            try:
-                done = update(
-                    self.loaded,
-                    self._optimizer,
-                    self.config,
-                    data,
-                    trained,
-                    step=self.step,
-                    budget=self._budget,
-                    exact=True,
-                    reference=self._reference,
-                )
-            finally:
-                self.model.eval()
-            self._budget = done.budget
-            self.step += done.steps
+            done = self._train(data, trained)
             metrics |= done.metrics
-        metrics |= self._process_metrics(started)
+        metrics |= self._machine_metrics(time.monotonic() - started, metrics)
         finite = {k: v for k, v in metrics.items() if math.isfinite(v)}
         return StepReport(
             done.loss,
@@ -215,54 +304,99 @@ class TorchEngine:
             finite,
         )
 
-    def _process_metrics(self, started: float) -> dict[str, float]:
-        import psutil
+    def _train(self, data: Rows, trained: Sequence[Row]) -> Updated:
+        if self._rollouts is not None:
+            self._rollouts.forget()
+        self.model.train()
+        try:
+            done = update(
+                self.loaded,
+                self._optimizer,
+                self.config,
+                data,
+                trained,
+                step=self.step,
+                budget=self._budget,
+                exact=self.rollout_format == "exact" and self.dtype == "float32",
+                reference=self._reference,
+            )
+        finally:
+            self.model.eval()
+        # What did not fit once will not fit the next time.
+        self._budget = done.budget
+        self.step += done.steps
+        return done
 
-        out = {
-            "seconds_update": time.monotonic() - started,
-            "rss_mib": psutil.Process().memory_info().rss / 2**20,
-        }
-        if self._sampled_s:
-            out["seconds_sample"] = self._sampled_s
-            out["tokens_per_s"] = self._sampled_tokens / self._sampled_s
+    def _machine_metrics(self, seconds: float, seen: Mapping[str, float]) -> dict[str, float]:
+        out = speed_metrics(
+            sampled_tokens=self._sampled_tokens,
+            seconds_sample=self._sampled_s,
+            trained_tokens=int(seen.get("trained_tokens", 0)),
+            seconds_update=seconds,
+        )
+        out |= {"threads": float(self.threads), **memory_metrics(self.loaded.device)}
+        if self._estimated_mib:
+            out["estimated_peak_mib"] = self._estimated_mib
         return out
 
     # --- state --------------------------------------------------------------------------------
 
+    @property
+    def _about(self) -> dict[str, str]:
+        """What a checkpoint must have been made of, to be loaded here."""
+        return {
+            "model": self.config.model.id,
+            "recipe": self.recipe.trained,
+            "optimizer": self.recipe.optimizer,
+        }
+
     def save(self, path: str, extra: dict[str, object]) -> int:
-        """A Hugging Face model folder with the trainer's state beside it, written atomically."""
-
-        def fill(folder: Path) -> None:
-            state.write_model(folder, self.model, self.tokenizer)
-            state.write_trainer(
-                folder,
-                {**self._optimizer.tensors(), **state.rng_tensors(self._generator)},
-                {"step": self.step, "model": self.config.model.id, "extra": extra},
-            )
-
-        return write_folder(Path(path), fill)
+        """A Hugging Face model folder, or an adapter, with the trainer's state: atomically."""
+        return state.save(
+            Path(path),
+            self.model,
+            self.tokenizer,
+            about=self._about,
+            tensors={**self._optimizer.tensors(), **state.rng_tensors(self._generator)},
+            facts={
+                "step": self.step,
+                "budget": self._budget,
+                "probe": self.probe.to_dict() if self.probe is not None else None,
+                "extra": extra,
+            },
+            adapter=self.recipe.trained == "lora",
+        )
 
     def load(self, path: str) -> dict[str, object]:
         """Restore exactly what `save` wrote; WaggleError when it is damaged or does not fit."""
-        folder = Path(path)
-        verify(folder)
-        tensors, facts = state.read_trainer(folder)
-        weights = state.read_weights(folder, self.loaded.dtype)
-        own = self.model.state_dict()
-        if {n: w.shape for n, w in own.items()} != {n: w.shape for n, w in weights.items()}:
-            raise self._misfit(path, facts)
+        saved = state.load(Path(path), self._about)
         try:
-            self._optimizer.restore(tensors)
-            self.model.load_state_dict(weights)
-            state.restore_rng(tensors, self._generator)
-            self.step = int(facts["step"])
-            return dict(facts["extra"])
+            self._optimizer.restore(saved.tensors)
+            state.restore_weights(saved.folder, self.model, self.recipe.trained == "lora")
+            state.restore_rng(saved.tensors, self._generator)
+            self.step = int(saved.facts["step"])
+            self._budget = min(self._budget, int(saved.facts["budget"]))
+            self._remember(saved.facts["probe"])
+            return dict(saved.facts["extra"])
         except (KeyError, ValueError) as error:
-            raise self._misfit(path, facts) from error
+            raise WaggleError(
+                f"The checkpoint {path} does not fit the model {self.config.model.id}",
+                str(error),
+                "Start with the model it was made from, or move the checkpoints folder away",
+            ) from error
 
-    def _misfit(self, path: str, facts: dict[str, object]) -> WaggleError:
-        return WaggleError(
-            f"The checkpoint {path} does not fit the model {self.config.model.id}",
-            f"it was made from {facts.get('model')}",
-            "Start with that model, or move the checkpoints folder away to begin anew",
-        )
+
+def _as_configured(config: Config) -> Recipe:
+    """The recipe where nothing limits it."""
+    training = config.training
+    return replace(
+        UNPLANNED,
+        trained="lora" if training.recipe == "lora" else "full",
+        optimizer="adamw" if training.optimizer == "auto" else training.optimizer,
+        gradient_checkpointing=training.gradient_checkpointing == "on",
+        micro_batch_tokens=training.micro_batch_tokens or UNPLANNED.micro_batch_tokens,
+    )
+
+
+def _weights(model: Any) -> dict[str, torch.nn.Parameter]:
+    return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}

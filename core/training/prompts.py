@@ -9,6 +9,9 @@ from typing import Any
 
 from core.rollouts import Task
 
+ANSWER_OPEN, ANSWER_CLOSE = "<answer>", "</answer>"
+"""Between them stands what is scored."""
+
 
 def prompt_ids(tokenizer: Any, task: Task) -> list[int]:
     """Token ids of the task's question as a user's message, up to where the answer begins.
@@ -32,17 +35,23 @@ def prompt_ids(tokenizer: Any, task: Task) -> list[int]:
 
 
 def completion_ids(
-    tokenizer: Any, text: str, finished: bool, eos_id: int, max_new_tokens: int
+    tokenizer: Any,
+    text: str,
+    finished: bool,
+    eos_id: int,
+    max_new_tokens: int,
+    closing: str = "",
 ) -> tuple[list[int], bool]:
     """Token ids of a foreign completion in the local tokenizer, and whether it still ends.
 
     EOS is added when the peer's completion was finished, as the local model would have had to
-    emit it. Longer than `max_new_tokens`: cut, and then it does not end. Control tokens spelled
-    out in the text stay plain text, so that a peer cannot put them into the sequence.
+    emit it, but for a text with `closing` in it, which ends a completion here. Longer than
+    `max_new_tokens`: cut, and then it does not end. Control tokens spelled out in the text stay
+    plain text, so that a peer cannot put them into the sequence.
     """
     encoded = tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
     ids = [int(i) for i in encoded]
-    if finished:
+    if finished and not (closing and closing in text):
         ids.append(eos_id)
     if len(ids) > max_new_tokens:
         return ids[:max_new_tokens], False

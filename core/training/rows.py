@@ -13,7 +13,7 @@ from typing import Any
 from core.rollouts import RolloutGroup, Task, TaskId
 from core.schema import Config
 from core.training.grpo import Normaliser, advantages
-from core.training.prompts import completion_ids, prompt_ids
+from core.training.prompts import ANSWER_CLOSE, completion_ids, prompt_ids
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ def build_rows(
     ValueError for a rollout without reward.
     """
     cap = config.sampling.max_new_tokens
+    closing = ANSWER_CLOSE if config.sampling.stop_at_answer else ""
     scaled = advantages([g.rewards for g in groups], config.training.scale_rewards)
     rows: list[Row] = []
     prompts: list[tuple[int, ...]] = []
@@ -64,7 +65,9 @@ def build_rows(
             foreign = not rollout.token_ids
             ids, finished = list(rollout.token_ids), rollout.finished
             if foreign:
-                ids, finished = completion_ids(tokenizer, rollout.text, finished, eos_id, cap)
+                ids, finished = completion_ids(
+                    tokenizer, rollout.text, finished, eos_id, cap, closing
+                )
             whole = len(rollout.logprobs) == len(ids)
             rows.append(
                 Row(

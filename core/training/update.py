@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 
@@ -85,6 +84,7 @@ def update(
             out.skipped = "" if out.steps else "non_finite"
             break
         out.steps += 1
+        out.metrics["optimizer_steps"] = float(out.steps)
         if out.loss is None:
             out.loss = tally.loss
     return out
@@ -134,10 +134,3 @@ def _too_little(loaded: LoadedModel) -> WaggleError:
         "not even one completion fits beside the weights",
         "Set training.recipe to lora, lower sampling.max_new_tokens, or choose a smaller model",
     )
-
-
-def reference_of(model: Any) -> Reference:
-    """A separate model that stays as it is."""
-    from contextlib import nullcontext
-
-    return lambda: nullcontext(model)

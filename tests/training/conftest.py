@@ -96,7 +96,7 @@ def make_config(folder: Path, **training: object) -> Config:
     return Config(
         model=ModelSection(id=str(folder), threads=1),
         game=GameSection(groups=3, generations=4),
-        sampling=SamplingSection(max_new_tokens=12),
+        sampling=SamplingSection(max_new_tokens=12, rollout_format="exact"),
         training=replace(
             TrainingSection(
                 seed=5, micro_batch_tokens=160, learning_rate=1e-3, mask_truncated=False

@@ -19,9 +19,9 @@ from core.errors import WaggleError
 from core.rollouts import Task, TaskId
 from core.schema import Config
 from core.training import tasks
+from core.training.prompts import ANSWER_CLOSE, ANSWER_OPEN
 from core.training.scoring import MAX_ANSWER_CHARS, Scorer
 
-_OPEN, _CLOSE = "<answer>", "</answer>"
 _FULL_SCORE = 1.0 - 1e-6
 _REDRAWS = 64
 
@@ -129,11 +129,11 @@ def extract_answer(completion: str) -> str | None:
 
     None, too, for an empty and for an over-long answer.
     """
-    end = completion.rfind(_CLOSE)
-    start = completion.rfind(_OPEN, 0, end) if end >= 0 else -1
+    end = completion.rfind(ANSWER_CLOSE)
+    start = completion.rfind(ANSWER_OPEN, 0, end) if end >= 0 else -1
     if start < 0 or end - start > MAX_ANSWER_CHARS:
         return None
-    return completion[start + len(_OPEN) : end].strip() or None
+    return completion[start + len(ANSWER_OPEN) : end].strip() or None
 
 
 def strict_reward(score: float) -> float:
