@@ -22,7 +22,7 @@ import torch
 from core.training.model_slice import Clock, ModelSlice
 from core.training.models import choose_threads
 from core.training.quantized import unavailable
-from core.training.rollout_weights import FORMATS, RolloutWeights
+from core.training.rollout_weights import FORMATS, RolloutWeights, refusal
 
 PAYS = 1.3
 """A less exact format must sample at least this many times as fast as a more exact one."""
@@ -173,7 +173,7 @@ def measure(
     missing: formats not to try, with the reason; default: what this machine cannot do. One format
     or one number of threads alone is taken as wished. What does not fit into the budget is left
     out, but the first format with the most threads is always measured. torch's number of
-    threads is left as it was. On a GPU nothing is measured: the weights are sampled as they are.
+    threads is left as it was. WaggleError when none of `formats` works here. On a GPU nothing is measured: the weights are sampled as they are.
     """
     dtype = str(model.dtype).removeprefix("torch.")
     if model.device.type != "cpu":
@@ -207,6 +207,8 @@ def _time(
     cells: list[Cell] = []
     pack_ms: dict[str, float] = {}
     wanted = [f for f in FORMATS if f in formats and f not in missing]
+    if not wanted:
+        raise refusal(formats[0], missing[formats[0]])
     turns = len(wanted) * len(order)
     for name in wanted:
         weights = RolloutWeights(piece, name)

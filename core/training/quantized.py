@@ -29,6 +29,9 @@ ROWS_AT_ONCE = 1024
 SMALLEST = 1e-30
 """Stands in for the largest magnitude of a row of zeros; its reciprocal is still finite."""
 
+PADDING = 512
+"""FBGEMM packs the inputs of a matrix in blocks of this many."""
+
 INT8_ERROR = 0.03
 """The self-test allows this relative error; rounding makes about 0.011, saturation over 0.3."""
 
@@ -74,7 +77,8 @@ class Int8Linear:
         self._kernel = kernel
         self._packed = torch.ops.quantized.linear_prepack(quantize(weight), None)
         self._outputs = len(weight)
-        self.size_bytes = weight.numel() + 12 * len(weight)
+        padded = -(-weight.shape[1] // PADDING) * PADDING if kernel.static else weight.shape[1]
+        self.size_bytes = len(weight) * (padded + 12)
 
     def __call__(self, x: Tensor) -> Tensor:
         rows = x.reshape(-1, x.shape[-1])

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.errors import WaggleError
 from core.training.probe import (
     FEWER,
     PAYS,
@@ -133,6 +134,11 @@ def test_one_wished_format_is_taken(model):
     assert probe.format == "bfloat16"
     assert probe.speedups() == {}
     assert str(probe) == "1 thread; bfloat16 rollouts"
+
+
+def test_a_wished_format_that_does_not_work_is_refused(model):
+    with pytest.raises(WaggleError, match="no kernels"):
+        measure(model, 4, 64, formats=("int8",), threads=(1,), missing={"int8": "no kernels"})
 
 
 def test_candidates_are_few_and_allowed(tmp_path):
