@@ -37,7 +37,7 @@ PEERS = Path(__file__).resolve().parent / "peers"
 sys.path.insert(0, str(PEERS))
 
 from environment import genrl_python  # noqa: E402
-from limit import bounds, shares  # noqa: E402
+from limit import bounds, measure, shares  # noqa: E402
 from model import SHAPES, make_model  # noqa: E402
 from work import Work  # noqa: E402
 
@@ -50,12 +50,12 @@ RATIOS = {
 
 
 def play(name: str, work: Work, folder: Path, limit_bytes: int = 0) -> dict[str, Any]:
-    """What a contestant (or `limit`) reports; CalledProcessError when it fails.
+    """What a contestant reports; CalledProcessError when it fails.
 
     limit_bytes: of private memory that the process may map (RLIMIT_DATA); 0 is no limit.
     """
     python = str(genrl_python(folder)) if name == "genrl" else sys.executable
-    script = PEERS / ("limit.py" if name == "limit" else f"{name}_round.py")
+    script = PEERS / f"{name}_round.py"
     environment = os.environ | {
         "OMP_NUM_THREADS": str(work.threads),
         "HF_HUB_OFFLINE": "1",
@@ -131,7 +131,7 @@ def main() -> int:
     options.work.mkdir(parents=True, exist_ok=True)
     model = make_model(options.work, shape)
     work = Work(model=str(model), vocabulary=SHAPES[shape]["vocab_size"], **chosen)
-    machine = play("limit", work, options.work)
+    machine = measure(work.threads, *((256, 16) if options.smoke else (2048, 1024)))
     limits = bounds(work, shape, machine)
     runs: list[dict[str, Any]] = []
     for pair in range(options.repeat):

@@ -1,4 +1,4 @@
-"""How far from the machine's limits: `limit.py WORK.json OUT.json` measures them, `bounds` compares.
+"""How far a contestant is from the limits of the machine it runs on, measured in the same run.
 
 Measured with the work's threads: reading memory (sum of a large array), and multiplying matrices in
 float32, bfloat16 and int8 (`linear_dynamic`, where torch has an engine for it).
@@ -18,15 +18,12 @@ everything else that is not a matrix multiplication are left out.
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from model import SHAPES
-from work import Work, arguments
+from work import Work
 
 BYTES = {"float32": 4, "bfloat16": 2, "int8": 1}
 OPTIMIZER_FLOATS = {"adamw": 7, "adafactor": 3, "adamw8bit": 3.5}
@@ -101,11 +98,3 @@ def shares(figures: dict[str, Any], limits: dict[str, dict[str, float]]) -> dict
         phase: {name: seconds / figures[phase] for name, seconds in by_format.items()}
         for phase, by_format in limits.items()
     }
-
-
-if __name__ == "__main__":
-    work, clock = arguments()
-    small = work.vocabulary < 10_000
-    Path(sys.argv[2]).write_text(
-        json.dumps(measure(work.threads, *((256, 16) if small else (2048, 1024))))
-    )

@@ -89,7 +89,9 @@ class Clock:
     def note(self, phase: str, seconds: float) -> None:
         self.seconds[phase] = seconds
         self.peaks[phase] = peak_rss_bytes()
-        print(f"  {phase:<16}{seconds:9.2f} s  peak {self.peaks[phase] / 2**30:6.2f} GiB", flush=True)
+        print(
+            f"  {phase:<16}{seconds:9.2f} s  peak {self.peaks[phase] / 2**30:6.2f} GiB", flush=True
+        )
 
     def report(self, lengths: Sequence[int], settings: dict[str, Any]) -> None:
         """lengths: of the measured round's completions. ValueError when one is not `new_tokens`."""

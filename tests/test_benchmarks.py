@@ -1,0 +1,68 @@
+"""The benchmarks run, on a model that is tiny; what they measure on a real one is not tested."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+
+import pytest
+
+from core.home import REPO_ROOT
+
+BENCHMARKS = REPO_ROOT / "benchmarks"
+
+
+@pytest.fixture
+def peers(monkeypatch):
+    """Import a module of `benchmarks/peers` by its name."""
+    monkeypatch.syspath_prepend(BENCHMARKS / "peers")
+    before = set(sys.modules)
+    yield importlib.import_module
+    for name in ("work", "model", "limit"):
+        if name not in before:
+            sys.modules.pop(name, None)
+
+
+def test_engine_benchmark_plays_a_round_and_ends_with_its_figures(tmp_path, peers):
+    run = subprocess.run(
+        [sys.executable, BENCHMARKS / "engine.py", "--smoke", "--threads", "1", "--work", tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=170,
+    )
+    assert run.returncode == 0, run.stderr
+    figures = json.loads(run.stdout.splitlines()[-1])
+    ours = figures["runs"][0]["waggle"]
+    assert ours["tokens_per_s"] > 0
+    assert ours["round_s"] == pytest.approx(ours["sample_s"] + ours["update_s"])
+    assert ours["peak_memory_gib"] > 0
+    assert 0 < ours["share_of_limit"]["update_s"]["float32"] < 1
+
+    from transformers import AutoTokenizer
+
+    work = peers("work").Work(**ours["work"])
+    tokenizer = AutoTokenizer.from_pretrained(work.model)
+    sayable = [tokenizer(word)["input_ids"] for word in peers("model").words(work.vocabulary)]
+    assert all(len(ids) == 1 for ids in sayable)
+    for question in work.questions():
+        ids = tokenizer.apply_chat_template(
+            [{"role": "user", "content": question}], add_generation_prompt=True, return_dict=False
+        )
+        assert len(ids) == work.prompt_tokens
+        assert tokenizer(tokenizer.decode(ids))["input_ids"] == ids
+
+
+def test_bounds_follow_the_slower_of_reading_and_computing(peers):
+    limit = peers("limit")
+    work = peers("work").Work(model="", vocabulary=151_936)
+    layers, head = limit.weights("0.5b")
+    assert layers + head == pytest.approx(494e6, rel=0.01)
+    busy = {"bytes_per_s": 1e15, "operations_per_s": {"float32": 1e11}}
+    starved = {"bytes_per_s": 1e9, "operations_per_s": {"float32": 1e20}}
+    steps = work.new_tokens - 1
+    computed = limit.bounds(work, "0.5b", busy)["sample_s"]["float32"]
+    assert computed > steps * 2 * (layers + head) * work.completions / 1e11
+    read = limit.bounds(work, "0.5b", starved)["sample_s"]["float32"]
+    assert read == pytest.approx(steps * 4 * (layers + head) / 1e9, rel=1e-6)
