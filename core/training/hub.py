@@ -54,13 +54,13 @@ def fetch(model_id: str, progress: Progress | None = None) -> Path:
     except HfHubHTTPError as error:
         raise _refused(model_id, error) from error
     except HTTPError as error:
-        raise _unreachable(model_id, error) from error
+        raise _broken_off(model_id, error) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
             from huggingface_hub.constants import HF_HUB_CACHE
 
             raise as_storage_error(HF_HUB_CACHE, error) from error
-        raise _unreachable(model_id, error) from error
+        raise _broken_off(model_id, error) from error
     return Path(folder)
 
 
@@ -121,6 +121,14 @@ def _unreachable(model_id: str, error: Exception) -> WaggleError:
         f"{have}, and the Hugging Face Hub cannot be reached",
         "Check the internet connection and try again: what has arrived already is kept. Without"
         " one, use waggle-tiny or a local folder",
+    )
+
+
+def _broken_off(model_id: str, error: Exception) -> WaggleError:
+    return TransientError(
+        f"The model {model_id} cannot be fetched",
+        f"its download broke off ({type(error).__name__})",
+        "Start again: what has arrived already is kept",
     )
 
 

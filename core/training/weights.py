@@ -29,7 +29,7 @@ def load_weights(model_id: str, folder: Path, dtype: torch.dtype) -> Any:
     try:
         hf_config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         check_architecture(model_id, hf_config)
-        model, report = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             config=hf_config,
             dtype=dtype,
@@ -54,6 +54,7 @@ def load_weights(model_id: str, folder: Path, dtype: torch.dtype) -> Any:
             if own_code
             else "Check its config.json, or choose another model",
         ) from error
+    model, report = loaded
     missing = sorted(report["missing_keys"])
     if missing:  # transformers would go on with random numbers in their place
         raise WaggleError(
