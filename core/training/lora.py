@@ -52,10 +52,10 @@ def add_adapter(model: Any, training: TrainingSection) -> None:
 
 def adapter_weights(model: Any) -> dict[str, torch.nn.Parameter]:
     """What is trained, by the name that peft's files use: `model.layers.0.….lora_A.weight`."""
-    weights = {}
+    weights: dict[str, torch.nn.Parameter] = {}
     for name, layer in _layers(model):
-        for part in ("lora_A", "lora_B"):
-            weights[f"{name}.{part}.weight"] = layer.get_parameter(f"{part}.{_NAME}.weight")
+        a, b = _pair(layer)
+        weights |= {f"{name}.lora_A.weight": a, f"{name}.lora_B.weight": b}
     return weights
 
 
@@ -130,8 +130,13 @@ def _merge(layer: LoraLayer, value: Tensor, leaf: str) -> Tensor:
     """A weight in float32 and back; a bias as it is, since adapters have none."""
     if leaf != "weight":
         return value
-    a, b = (layer.get_parameter(f"{part}.{_NAME}.weight") for part in ("lora_A", "lora_B"))
+    a, b = _pair(layer)
     return torch.addmm(value.float(), b, a, alpha=layer.scaling[_NAME]).to(value.dtype)
+
+
+def _pair(layer: Any) -> tuple[torch.nn.Parameter, torch.nn.Parameter]:
+    """A [rank, in] and B [out, rank]."""
+    return layer.lora_A[_NAME].weight, layer.lora_B[_NAME].weight
 
 
 def _layers(model: Any) -> Iterator[tuple[str, LoraLayer]]:
