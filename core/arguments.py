@@ -7,6 +7,7 @@ for --set, which adds up.
 from __future__ import annotations
 
 import argparse
+import re
 
 from core import __version__
 
@@ -83,8 +84,10 @@ def build_parser() -> argparse.ArgumentParser:
         commands,
         "models",
         "models to choose from, and whether each fits this machine",
-        "any Hugging Face id or local path works as well: --set model.id=...\nexit codes: 0, 1",
+        "any Hugging Face id or local path works as well: --set model.id=...\n"
+        "with --max-ram 6G: as it would be on a smaller machine\nexit codes: 0, 1, 2",
     )
+    _add_settings(models)
     for reporter in (status, rewards, peers, models):
         _add_json(reporter)
 
@@ -194,6 +197,14 @@ def _add_settings(parser: argparse.ArgumentParser, top: bool = False) -> None:
         default=[] if top else argparse.SUPPRESS,
         help="set one value; may be repeated",
     )
+    for name, memory in (("--max-ram", "memory"), ("--max-vram", "GPU memory")):
+        parser.add_argument(
+            name,
+            metavar="SIZE",
+            type=_gib,
+            default=None if top else argparse.SUPPRESS,
+            help=f"{memory} that a node may use, like 6G or 6.5",
+        )
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
@@ -204,6 +215,15 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
+
+
+def _gib(text: str) -> float:
+    """GiB of `6`, `6.5`, `6G`, `6GiB`, `6144M`; GB and MB are decimal."""
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*(GiB|G|MiB|M|GB|MB|)", text, re.IGNORECASE)
+    if found is None or not float(found[1]):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 6G, 6.5 or 6144M")
+    units = {"gb": 1e9 / 2**30, "m": 2**-10, "mib": 2**-10, "mb": 1e6 / 2**30}
+    return float(found[1]) * units.get(found[2].lower(), 1.0)
 
 
 def _natural(text: str) -> int:

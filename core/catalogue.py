@@ -1,80 +1,117 @@
-"""The models a person may choose from, and whether each fits into the memory of this machine.
+"""The models a person may choose from: their shapes, and how each would be trained here.
 
-It reads `configs/models.yaml` and, for local folders, the headers of their safetensors files. It
-loads no model, needs no torch, and asks nothing of the network.
+It reads `configs/models.yaml` and, for what is on this machine, a model's own config.json and the
+headers of its safetensors files. It loads no model, needs no torch, and asks nothing of the
+network.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from core import yamlfile
-from core.errors import ConfigError
+from core.config import Effective
+from core.errors import ConfigError, WaggleError
 from core.home import REPO_ROOT
+from core.memory import Plan, plan
+from core.schema import Config, SamplingSection, TrainingSection
+from core.shape import Shape, from_entry, read_config
 
 CATALOGUE = REPO_ROOT / "configs" / "models.yaml"
+SHOWN = "configs/models.yaml"
 BUILT_IN = REPO_ROOT / "configs" / "models"
+POOLS = "pools"
+"""The section of the catalogue that lists pools; every other one is a model."""
 MAX_HEADER_BYTES = 32 * 1024 * 1024
-
-BYTES_PER_PARAMETER = 16
-"""Training in float32 with AdamW: weights, gradients and two moments of 4 bytes each."""
-ACTIVATIONS = 0.25
-"""Activations and caches, as a share of the above."""
-BASE_BYTES = 700 * 2**20
-"""torch, transformers and the node itself."""
-TIGHT = 0.8
-"""From this share of the free memory on, a model is tight."""
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A model by name. parameters: 0 when it is not known."""
+    """A model by name. shape: None when it is not known. gated: its licence must be accepted."""
 
     id: str
-    parameters: int
+    shape: Shape | None
     about: str = ""
+    gated: bool = False
 
-
-@dataclass(frozen=True)
-class Fit:
-    """verdict: `fits`, `tight`, `too large` or `unknown`. Sizes in bytes."""
-
-    verdict: str
-    needed: int
-    free: int
-
-    def __str__(self) -> str:
-        if self.verdict == "unknown":
-            return "size not known yet"
-        needed, free = self.needed / 1e9, self.free / 1e9
-        return f"{self.verdict}: {needed:.1f} of {free:.1f} GB"
+    @property
+    def parameters(self) -> int:
+        """Distinct weights; 0 when they are not known."""
+        return self.shape.parameters if self.shape else 0
 
 
 def entries() -> list[Entry]:
     """The catalogue in its order. ConfigError when the file cannot be used."""
     out = []
-    for name, section in yamlfile.read(CATALOGUE, "configs/models.yaml").items():
+    for name, section in yamlfile.read(CATALOGUE, SHOWN).items():
+        if name == POOLS:
+            continue
         values = {key: value.value for key, value in section.keys.items()}
-        parameters, about = values.get("parameters", 0), values.get("about", "")
-        if not isinstance(parameters, int) or not isinstance(about, str):
-            raise ConfigError(
-                f"configs/models.yaml, line {section.line}: {name} is not a model",
-                "it needs parameters, a whole number, and about, a text",
-            )
-        out.append(Entry(name, parameters or parameters_of(name), about))
+        place = f"{SHOWN}, line {section.line}: {name}"
+        try:
+            out.append(_entry(name, values, place))
+        except WaggleError as error:
+            raise ConfigError(error.what, error.why) from error
     return out
 
 
-def parameters_of(model_id: str) -> int:
-    """Weights of a built-in model or of a local folder; 0 when nothing local has that name."""
-    built_in = BUILT_IN / model_id
-    folder = built_in if built_in.is_dir() else Path(model_id).expanduser()
-    if not folder.is_dir():
-        return 0
+def _entry(name: str, values: dict[str, Any], place: str) -> Entry:
+    about, gated = values.get("about", ""), values.get("gated", False)
+    if not isinstance(about, str) or not isinstance(gated, bool):
+        raise ConfigError(f"{place} is not a model", "about is a text, gated is true or false")
+    local = local_shape(name)
+    return Entry(name, local or from_entry(values, place), about, gated)
+
+
+def shape_of(model_id: str) -> Shape | None:
+    """Of a built-in model, a folder, a downloaded model or an entry of the catalogue; None when
+    nothing is known of it yet. WaggleError when its config.json cannot be used."""
+    found = local_shape(model_id)
+    if found is not None:
+        return found
+    sections = yamlfile.read(CATALOGUE, SHOWN)
+    like = sections[POOLS].keys.get("like") if POOLS in sections else None
+    name = like.value.get(model_id, model_id) if like and isinstance(like.value, dict) else model_id
+    return next((entry.shape for entry in entries() if entry.id == name), None)
+
+
+def local_shape(model_id: str) -> Shape | None:
+    """Read from the files on this machine; None where it has none. WaggleError as `shape_of`."""
+    folder = folder_of(model_id)
+    if folder is None:
+        return None
+    return read_config(folder / "config.json", parameters_of(folder))
+
+
+def folder_of(model_id: str) -> Path | None:
+    """Where a model's files are: built in, a folder, or downloaded. None when nowhere here."""
+    try:
+        for folder in (BUILT_IN / model_id, Path(model_id).expanduser()):
+            if model_id and folder.is_dir():
+                return folder if (folder / "config.json").is_file() else None
+    except (OSError, ValueError, RuntimeError):
+        return None  # too long for a path, or a home that nobody has
+    if not _HUB_ID.fullmatch(model_id):
+        return None
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.utils import HFValidationError
+
+    try:
+        found = try_to_load_from_cache(model_id, "config.json")
+    except HFValidationError:
+        return None
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def parameters_of(folder: Path) -> int:
+    """Weights in the safetensors files of a folder; 0 when it has none that can be read."""
     return sum(_count(path) for path in sorted(folder.glob("*.safetensors")))
 
 
@@ -87,31 +124,29 @@ def _count(path: Path) -> int:
                 return 0
             header = json.loads(file.read(size))
             shapes = [v["shape"] for k, v in header.items() if k != "__metadata__"]
-            return sum(math.prod(int(n) for n in shape) for shape in shapes)
-    except (OSError, ValueError, struct.error, KeyError, TypeError, AttributeError):
+            return max(0, sum(math.prod(int(n) for n in shape) for shape in shapes))
+    except (OSError, ValueError, struct.error, KeyError, TypeError, AttributeError, RecursionError):
         return 0  # what is no such file has no known size; loading it will say what is wrong
 
 
-def fit(parameters: int, free_bytes: int) -> Fit:
-    """Whether a model of that size can be trained in that much free memory. An estimate."""
-    if parameters <= 0:
-        return Fit("unknown", 0, free_bytes)
-    needed = int(parameters * BYTES_PER_PARAMETER * (1 + ACTIVATIONS)) + BASE_BYTES
-    if needed > free_bytes:
-        return Fit("too large", needed, free_bytes)
-    return Fit("tight" if needed > TIGHT * free_bytes else "fits", needed, free_bytes)
+# --- how a model would be trained here --------------------------------------------------------
 
 
-def free_memory() -> int:
-    """Bytes that a new process could use now, the limit of a container included."""
-    import psutil
+def plan_for(model_id: str, effective: Effective, free_bytes: int, device: str) -> Plan:
+    """The memory plan of that model under these settings. WaggleError as `shape_of`."""
+    return plan(shape_of(model_id), for_model(effective, model_id), free_bytes, device)
 
-    free = int(psutil.virtual_memory().available)
-    group = Path("/sys/fs/cgroup")
-    try:
-        limit = (group / "memory.max").read_text().strip()
-        if limit != "max":
-            free = min(free, int(limit) - int((group / "memory.current").read_text()))
-    except (OSError, ValueError):
-        pass  # no cgroup v2 here: the machine's own figure stands
-    return max(free, 0)
+
+def for_model(effective: Effective, model_id: str) -> Config:
+    """The settings if that model were chosen. A profile's token cap and learning rate suit the
+    profile's own model: another one gets the defaults, unless a person set them."""
+    config = effective.config
+    if model_id == config.model.id:
+        return config
+    sampling, training = config.sampling, config.training
+    if effective.origins["sampling.max_new_tokens"].layer == "profile":
+        sampling = replace(sampling, max_new_tokens=SamplingSection.max_new_tokens)
+    if effective.origins["training.learning_rate"].layer == "profile":
+        training = replace(training, learning_rate=TrainingSection.learning_rate)
+    model = replace(config.model, id=model_id)
+    return replace(config, model=model, sampling=sampling, training=training)

@@ -35,6 +35,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _edge(lambda: _test(arguments[1:]), Home(default_home()), debug=False)
     args = build_parser().parse_args(arguments)
     args.set = [*args.set_before, *getattr(args, "set", [])]
+    args.limits = [
+        f"model.{key}={size:.6f}"
+        for key, size in (("max_ram_gib", args.max_ram), ("max_vram_gib", args.max_vram))
+        if size is not None
+    ]
     home = Home((Path(args.home).expanduser() if args.home else default_home()).absolute())
     command = COMMANDS[args.command]
     return _edge(lambda: command(args, home), home, args.debug)
@@ -71,7 +76,7 @@ def _edge(command: Callable[[], int], home: Home, debug: bool) -> int:
 def _load(args: argparse.Namespace, home: Home) -> Effective:
     from core.config import load
 
-    sets = list(args.set)
+    sets = [*args.set, *args.limits]
     if getattr(args, "seed", None) is not None:
         sets.append(f"training.seed={args.seed}")
     return load(args.profile, home, sets=sets)
@@ -121,7 +126,7 @@ def _run(args: argparse.Namespace, home: Home) -> int:
 def _eval(args: argparse.Namespace, home: Home) -> int:
     from core.config import load
 
-    effective = load(args.profile, home, sets=args.set)
+    effective = load(args.profile, home, sets=[*args.set, *args.limits])
     from core.evaluation import evaluate
 
     options = {} if args.seed is None else {"seed": args.seed}
@@ -151,7 +156,7 @@ def _peers(args: argparse.Namespace, home: Home) -> int:
 def _models(args: argparse.Namespace, home: Home) -> int:
     from core.listings import models
 
-    return models(args.json)
+    return models(_load(args, home), home, args.json)
 
 
 def _identity(args: argparse.Namespace, home: Home) -> int:

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
+from core import memory
 from core.config import Effective, require_complete
 from core.errors import WaggleError
 from core.home import REPO_ROOT, Home, HomeLock
@@ -106,15 +107,16 @@ def pinned(lock: str) -> dict[str, set[str]]:
 
 
 def _memory(home: Home, effective: Effective) -> Iterator[Check]:
-    from core import catalogue
+    from core import catalogue, free_memory, pools
 
-    model = effective.config.model.id
-    entry = next((e for e in catalogue.entries() if e.id == model), None)
-    parameters = entry.parameters if entry else catalogue.parameters_of(model)
-    fit = catalogue.fit(parameters * max(1, effective.config.swarm.nodes), catalogue.free_memory())
-    ok = fit.verdict != "too large"
-    step = "" if ok else "Choose a smaller model (`waggle models`) or end other programs"
-    yield Check("memory", ok, f"{model} {fit}", step)
+    config = pools.settle(effective, home, keep=False).config
+    device = free_memory.device_of(config)
+    shape = catalogue.shape_of(config.model.id)
+    found = memory.plan(shape, config, free_memory.budget(config, device), device)
+    detail = f"{config.model.id} {found}"
+    if found.verdict != "fits" and found.parts:
+        detail += f"; {found.largest()}"
+    yield Check("memory", found.verdict != "too large", detail, found.advice)
 
 
 # --- the home ---------------------------------------------------------------------------------
@@ -154,9 +156,9 @@ def _account(home: Home, effective: Effective) -> Iterator[Check]:
 
 
 def _model(home: Home, effective: Effective) -> Iterator[Check]:
-    from core import catalogue
+    from core import catalogue, pools
 
-    model = effective.config.model.id
+    model = pools.settle(effective, home, keep=False).config.model.id
     path = Path(model).expanduser()
     folder = catalogue.BUILT_IN / model
     if not folder.is_dir():

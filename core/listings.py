@@ -3,39 +3,85 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from core.config import Effective
 from core.errors import WaggleError
 from core.home import Home
 
+if TYPE_CHECKING:
+    from core.catalogue import Entry
+    from core.memory import Plan
 
-def models(as_json: bool) -> int:
-    """Print the catalogue with a verdict for the memory that is free now."""
-    from core import catalogue
 
-    free = catalogue.free_memory()
-    rows = [(entry, catalogue.fit(entry.parameters, free)) for entry in catalogue.entries()]
+def models(effective: Effective, home: Home, as_json: bool) -> int:
+    """Print the catalogue: how each model would be trained here, and what that needs."""
+    from core import catalogue, free_memory, memory, pools
+
+    config = effective.config
+    device = free_memory.device_of(config)
+    free = free_memory.budget(config, device)
+    found = catalogue.entries()
+    chosen = pools.settle(effective, home, keep=False).config.model.id
+    if chosen not in {entry.id for entry in found}:
+        found.append(catalogue.Entry(chosen, catalogue.shape_of(chosen), "chosen here"))
+    rows = [
+        (entry, memory.plan(entry.shape, catalogue.for_model(effective, entry.id), free, device))
+        for entry in found
+    ]
     if as_json:
-        data = [
-            {
-                "id": entry.id,
-                "parameters": entry.parameters,
-                "about": entry.about,
-                "verdict": fit.verdict,
-                "needed_bytes": fit.needed,
-                "free_bytes": fit.free,
-            }
-            for entry, fit in rows
-        ]
-        print(json.dumps({"models": data}))
+        data = [_model_facts(entry, plan) for entry, plan in rows]
+        lots = {pool.name: pool.members(_gpu_bytes(device)) for pool in pools.pools().values()}
+        head = {"device": device, "free_bytes": free, "nodes": config.swarm.nodes}
+        print(json.dumps({**head, "models": data, "pools": lots}))
         return 0
-    width = max((len(entry.id) for entry, _ in rows), default=0)
-    for entry, fit in rows:
-        print(f"{entry.id:<{width}}  {fit}")
-        if entry.about:
-            print(f"{'':<{width}}  {entry.about}")
-    print("\nAny Hugging Face id or local path works as well: --set model.id=...")
+    shared = f", shared by {config.swarm.nodes} nodes" if config.swarm.nodes > 1 else ""
+    print(f"{memory.gib(free)} GiB free for a node on {device}{shared}\n")
+    table = [("model", "size", "would be trained", "needs GiB", "verdict")]
+    for entry, plan in rows:
+        need = memory.gib(plan.needed) if plan.recipe else ""
+        table.append((entry.id, size(entry.parameters), str(plan.recipe or ""), need, plan.verdict))
+    widths = [max(len(row[column]) for row in table) for column in range(4)]
+    for row in table:
+        cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)]
+        print("  ".join([*cells, row[4]]))
+    for pool in pools.pools().values():
+        names = ", ".join(pool.members(_gpu_bytes(device)))
+        print(f"\n{pool.name}: {pool.about}\n  {names}")
+    print("\nChoose with --set model.id=...; any Hugging Face id or local path works as well.")
     return 0
+
+
+def size(parameters: int) -> str:
+    """`494 M`; `1.5 B` from a thousand million on; empty when it is not known."""
+    if not parameters:
+        return ""
+    return f"{parameters / 1e9:.1f} B" if parameters >= 1e9 else f"{parameters / 1e6:.0f} M"
+
+
+def _gpu_bytes(device: str) -> int:
+    from core import free_memory
+
+    gpu = free_memory.gpu() if device == "cuda" else None
+    return gpu.total if gpu else 0
+
+
+def _model_facts(entry: Entry, plan: Plan) -> dict[str, object]:
+    return {
+        "id": entry.id,
+        "parameters": entry.parameters,
+        "about": entry.about,
+        "gated": entry.gated,
+        "verdict": plan.verdict,
+        "recipe": asdict(plan.recipe) if plan.recipe else None,
+        "peak_bytes": plan.peak,
+        "needed_bytes": plan.needed,
+        "free_bytes": plan.free,
+        "peak_phase": plan.phase,
+        "parts_bytes": dict(plan.parts),
+        "advice": plan.advice,
+    }
 
 
 def identity(home: Home, as_json: bool) -> int:

@@ -37,6 +37,9 @@ def headless_arguments(args: argparse.Namespace, home: Home) -> list[str]:
         command += ["--profile", args.profile]
     for setting in args.set:
         command += ["--set", setting]
+    for flag, size in (("--max-ram", args.max_ram), ("--max-vram", args.max_vram)):
+        if size is not None:
+            command += [flag, f"{size:.6f}"]
     if args.seed is not None:
         command += ["--seed", str(args.seed)]
     return command + ["--json"] * args.json + ["--debug"] * args.debug

@@ -269,3 +269,34 @@ def test_a_closed_pipe_is_quiet(home: Home) -> None:
     os.close(writer)
     assert done.returncode == 141
     assert done.stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("text", "gib"),
+    [("6", 6), ("6.5", 6.5), ("6G", 6), ("6GiB", 6), ("512m", 0.5), ("1GB", 1e9 / 2**30)],
+)
+def test_memory_limits_are_settings(
+    text: str, gib: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in (["--max-ram", text, "config", "show"], ["config", "show", "--max-ram", text]):
+        assert cli.main([*arguments, "--json"]) == 0
+        row = json.loads(capsys.readouterr().out)["settings"]["model.max_ram_gib"]
+        assert row["value"] == pytest.approx(gib, rel=1e-5)
+        assert row["origin"] == "flag"
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "0", "1e9", "6 TB", "nan"])
+def test_what_is_no_size_is_wrong_usage(text: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["models", f"--max-ram={text}"])
+    assert ended.value.code == 2
+
+
+def test_models_on_a_smaller_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["models", "--max-ram", "0.1", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {model["verdict"] for model in found["models"]} == {"too large"}
+    assert found["free_bytes"] <= 0.1 * 2**30
+    assert found["models"][0]["advice"]
+    assert cli.main(["models", "--set", "model.id=pool"]) == 0
+    assert "Qwen/Qwen3-0.6B" in capsys.readouterr().out

@@ -71,12 +71,23 @@ def test_sigterm_ends_the_node_and_the_supervisor(tmp_path: Path) -> None:
 
 def test_the_node_gets_the_options_of_the_supervisor(home: Home) -> None:
     args = arguments.build_parser().parse_args(
-        ["run", "--headless", "--supervise", "--profile", "solo", "--seed", "3", "--json"]
+        [
+            "run",
+            "--headless",
+            "--supervise",
+            "--profile",
+            "solo",
+            "--seed",
+            "3",
+            "--json",
+            "--max-ram",
+            "512M",
+        ]
     )
     args.set = ["a.b=c"]
     told = supervisor.headless_arguments(args, home)
     assert told[3:] == [
         *["run", "--headless", "--home", str(home.path), "--profile", "solo"],
-        *["--set", "a.b=c", "--seed", "3", "--json"],
+        *["--set", "a.b=c", "--max-ram", "0.500000", "--seed", "3", "--json"],
     ]
     assert os.fspath(told[0]) == sys.executable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from pathlib import Path
 
@@ -179,17 +180,28 @@ async def test_a_private_key_is_never_echoed(home: Home) -> None:
 
 async def test_another_model_by_path(home: Home, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "config.json").write_text("{}")
+    shape = {
+        "model_type": "llama",
+        "vocab_size": 1000,
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+    }
+    (tmp_path / "mine" / "config.json").write_text(json.dumps(shape))
     app, node = console(home)
     async with app.run_test(size=(100, 30)) as pilot:
         await go(pilot, 3)
-        await pilot.press(*["down"] * 9, "tab")
+        await pilot.press(*["down"] * 30, "tab")
         await paste(pilot, str(tmp_path / "mine"))
+        assert "fits: AdamW, " in capture.text_of(app)
         await go(pilot, 5)
         assert "chosen here" in capture.text_of(app)
         await pilot.press("enter")
         await settle(pilot, node.started.is_set)
-    assert config.load(home=home).config.model.id == str(tmp_path / "mine")
+    found = config.load(home=home).config
+    assert found.model.id == str(tmp_path / "mine")
+    assert (found.training.recipe, found.training.optimizer) == ("full", "adamw")
 
 
 async def test_leaving_starts_nothing(home: Home) -> None:

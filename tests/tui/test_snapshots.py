@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from core import catalogue
+from core import free_memory
 from core.home import Home
 from tests.tui.conftest import settle
 from tests.tui.support import ACCOUNT, ME, START, ReplayNode, begin, effective, history, now_of
@@ -28,8 +28,8 @@ def same_everywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     time.tzset()
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(catalogue, "free_memory", lambda: 16 * 10**9)
-    monkeypatch.setattr(catalogue, "parameters_of", lambda name: 1_800_000)
+    monkeypatch.setattr(free_memory, "device_of", lambda config: "cpu")
+    monkeypatch.setattr(free_memory, "budget", lambda config, device: 16 * 2**30)
     yield
     monkeypatch.undo()
     time.tzset()

@@ -25,6 +25,8 @@ class Draft:
     model: str = ModelSection.id
     own_model: str = ""
     """A Hugging Face id or path that was typed, kept while another entry is chosen."""
+    planned: tuple[tuple[str, str | int], ...] = ()
+    """Settings by the memory plan for the model: its recipe, and what makes it fit."""
     eval_every: int = EvalSection.every_rounds
     log_level: str = LogSection.level
     chosen: frozenset[str] = field(default_factory=frozenset)
@@ -47,6 +49,7 @@ class Draft:
                 # The profiles' values suit the built-in model only.
                 out["training.learning_rate"] = TrainingSection.learning_rate
                 out["sampling.max_new_tokens"] = SamplingSection.max_new_tokens
+                out |= dict(self.planned)
         if "eval.every_rounds" in self.chosen:
             out["eval.every_rounds"] = self.eval_every
         if "log.level" in self.chosen:

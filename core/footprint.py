@@ -1,0 +1,162 @@
+"""How many bytes a round of training takes: by part, by phase, for one recipe. Arithmetic only.
+
+The formulas follow what the engine does, tensor by tensor (`benchmarks/memory_plan.py` measures
+how well). Choosing a recipe is `memory.py`'s work; what is free is `free_memory.py`'s.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.shape import Shape
+
+FLOAT = 4
+PROCESS = 700 * 2**20
+"""torch, transformers and the node, without a model. On a GPU: its context and its libraries."""
+HEAD_ROWS = 256
+"""Most rows of logits that the update holds at once."""
+HEAD_BUFFERS = 3
+DECODE_BUFFERS = 3
+"""Copies of a decode step's logits: as computed, as probabilities, and their running sum."""
+STATE_BYTES = {"adamw": 8.0, "adamw8bit": 2.1, "adafactor": 0.02}
+"""Optimiser state per trained weight. Adafactor keeps row and column sums only."""
+OPTIMIZERS = {"adamw": "AdamW", "adamw8bit": "8-bit AdamW", "adafactor": "Adafactor"}
+COPY_BYTES = {"int8": 1, "bfloat16": 2}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained so that it fits. micro_batch_tokens: of one forward and backward pass.
+
+    rollout_copy: the sampler may keep a second copy of the weights in a smaller number format.
+    sample_rows: most completions decoded at once, a whole number of groups.
+    """
+
+    trained: str
+    optimizer: str
+    gradient_checkpointing: bool
+    micro_batch_tokens: int
+    rollout_copy: bool
+    sample_rows: int
+
+    def __str__(self) -> str:
+        what = "full" if self.trained == "full" else "LoRA"
+        text = f"{what}, {OPTIMIZERS[self.optimizer]}"
+        return f"{text}, checkpointing" if self.gradient_checkpointing else text
+
+    def sentence(self) -> str:
+        what = "every weight" if self.trained == "full" else "an adapter (LoRA)"
+        twice = ", computing activations twice" if self.gradient_checkpointing else ""
+        return f"It would train {what} with {OPTIMIZERS[self.optimizer]}{twice}."
+
+
+@dataclass(frozen=True)
+class Work:
+    """A round. tasks: groups that are sampled; trained: groups of the update, others' included.
+
+    prompt, new: tokens of a prompt and of a completion, at most. weight_bytes: of a weight as
+    loaded. copy_bytes: of a weight in the rollout copy. reference: a frozen second model (KL term).
+    """
+
+    tasks: int
+    trained: int
+    generations: int
+    prompt: int
+    new: int
+    weight_bytes: int = FLOAT
+    copy_bytes: int = 1
+    lora_rank: int = 16
+    reference: bool = False
+
+    @property
+    def group(self) -> int:
+        """Tokens of one packed group: its prompt once, then every completion."""
+        return self.prompt + self.generations * self.new
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the whole update."""
+        return self.trained * self.group
+
+
+def phases(shape: Shape, recipe: Recipe, work: Work) -> dict[str, dict[str, int]]:
+    """Bytes by part, for each phase of a round. The peak is the largest sum."""
+    full = recipe.trained == "full"
+    parameters = shape.parameters
+    adapter = 0 if full else shape.adapter(work.lora_rank)
+    trained = parameters if full else adapter
+    master = trained * FLOAT if full and work.weight_bytes < FLOAT else 0
+    always = {
+        "the program itself": PROCESS,
+        "weights": parameters * work.weight_bytes + adapter * FLOAT,
+    }
+    if work.reference and full:
+        always["the reference model"] = parameters * work.weight_bytes
+    state = {"optimiser state": master + int(trained * STATE_BYTES[recipe.optimizer])}
+    copy = {"rollout copy": (shape.linear + shape.head) * work.copy_bytes * recipe.rollout_copy}
+    return {
+        "load": dict(always),
+        "sample": {**always, **state, **copy, **_sampling(shape, recipe, work)},
+        "update": {
+            **always,
+            **state,
+            **({} if full else copy),
+            **_update(shape, recipe, work, trained),
+        },
+        "save": {**always, **state, **({} if full else copy)},
+    }
+
+
+def _sampling(shape: Shape, recipe: Recipe, work: Work) -> dict[str, int]:
+    rows = min(recipe.sample_rows, work.tasks * work.generations)
+    prompts = math.ceil(rows / work.generations) * work.prompt
+    kept = prompts + rows * work.new
+    prefill = prompts * (3 * shape.intermediate + 4 * shape.hidden)
+    decode = DECODE_BUFFERS * rows * shape.vocab + rows * 3 * shape.intermediate
+    return {
+        "keys and values of sampling": 2 * shape.layers * shape.kv_width * kept * work.weight_bytes,
+        "sampling": max(prefill, decode) * FLOAT,
+    }
+
+
+def _update(shape: Shape, recipe: Recipe, work: Work, trained: int) -> dict[str, int]:
+    tokens = min(recipe.micro_batch_tokens, work.tokens)
+    layer = tokens * saved_per_token(shape, work, lora=recipe.trained == "lora")
+    wide = tokens * 3 * shape.intermediate
+    if recipe.gradient_checkpointing:
+        activations = shape.layers * tokens * shape.hidden + layer + wide
+    else:
+        activations = shape.layers * layer + wide
+    gradients = trained
+    if tokens == work.tokens and recipe.trained == "full":
+        # One pass only: a layer's activations go as its gradients come.
+        gradients = shape.head * (1 if shape.tied else 2)
+        if activations < trained - gradients:
+            gradients, activations = trained - activations, activations
+    rows = min(HEAD_ROWS, tokens)
+    return {
+        "gradients": gradients * FLOAT,
+        "activations": activations * work.weight_bytes,
+        "logits of the update": HEAD_BUFFERS * rows * shape.vocab * FLOAT,
+    }
+
+
+def saved_per_token(shape: Shape, work: Work, lora: bool) -> int:
+    """Numbers that autograd keeps for one token in one layer, for a group packed with its prompt.
+
+    Both norms keep their input, what they normalised (unless their weights are frozen) and their
+    output; the MLP four times its width; attention its query, its output twice, and the keys and
+    values, a prompt's once more for every completion.
+    """
+    spread = work.generations * (work.prompt + work.new) + work.prompt
+    kept = (4 if lora else 6) * shape.hidden + 3 * shape.q_width + 4 * shape.intermediate
+    kept += math.ceil(2 * shape.kv_width * spread / work.group)
+    if shape.head_norm:
+        kept += (1 if lora else 2) * (shape.q_width + shape.kv_width)
+    return kept + (7 * work.lora_rank if lora else 0)
+
+
+def largest(parts: Mapping[str, int]) -> str:
+    return max(parts, key=lambda name: parts[name])
