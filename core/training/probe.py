@@ -173,7 +173,8 @@ def measure(
     missing: formats not to try, with the reason; default: what this machine cannot do. One format
     or one number of threads alone is taken as wished. What does not fit into the budget is left
     out, but the first format with the most threads is always measured. torch's number of
-    threads is left as it was. WaggleError when none of `formats` works here. On a GPU nothing is measured: the weights are sampled as they are.
+    threads is left as it was. On a GPU nothing is measured, and the weights are used as they are.
+    WaggleError when none of `formats` works here.
     """
     dtype = str(model.dtype).removeprefix("torch.")
     if model.device.type != "cpu":
