@@ -38,7 +38,7 @@ def test_engine_benchmark_plays_a_round_and_ends_with_its_figures(tmp_path, peer
     assert ours["tokens_per_s"] > 0
     assert ours["round_s"] == pytest.approx(ours["sample_s"] + ours["update_s"])
     assert ours["peak_memory_gib"] > 0
-    assert 0 < ours["share_of_limit"]["update_s"]["float32"] < 1
+    assert ours["share_of_limit"]["update_s"]["float32"] > 0
 
     from transformers import AutoTokenizer
 

@@ -1,12 +1,12 @@
 """One round by Waggle's engine, as a node takes it: `waggle_round.py WORK.json OUT.json`.
 
-`TorchEngine` with the settings of a config file; nothing is reached into. The warm-up round is
-sampled with the same engine at another token cap.
+`TorchEngine` with the settings of a config file and the memory plan for it; nothing is reached
+into. The round before the measured one is sampled in full, since a node measures once which number
+format pays for its rollouts, and trained on the first tokens of each completion.
 """
 
 from __future__ import annotations
 
-import random
 import sys
 import threading
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from work import WARM_UP_TOKENS, Work, arguments
 
+from core import free_memory, memory, shape
 from core.rollouts import RolloutGroup, Task, TaskId
 from core.schema import Config, GameSection, ModelSection, SamplingSection, TrainingSection
 
@@ -43,12 +44,18 @@ def config_for(work: Work) -> Config:
     )
 
 
-def scored(groups: Sequence[RolloutGroup], work: Work) -> list[RolloutGroup]:
+def scored(groups: Sequence[RolloutGroup], work: Work, length: int) -> list[RolloutGroup]:
+    """The groups with the agreed rewards, each completion cut to `length` tokens."""
     return [
         replace(
             group,
             rollouts=tuple(
-                replace(rollout, reward=reward)
+                replace(
+                    rollout,
+                    token_ids=rollout.token_ids[:length],
+                    logprobs=rollout.logprobs[:length],
+                    reward=reward,
+                )
                 for rollout, reward in zip(group.rollouts, work.rewards(), strict=True)
             ),
         )
@@ -60,42 +67,44 @@ def main() -> None:
     work, clock = arguments()
     config = config_for(work)
     never = threading.Event()
-    questions = work.questions()
-    tasks = {
-        task.id: task
-        for i, text in enumerate(questions)
-        for task in [Task(TaskId("benchmark", work.seed, i), text, "")]
-    }
+    names = [TaskId("benchmark", work.seed, i) for i in range(work.groups)]
+    tasks = {name: Task(name, q, "") for name, q in zip(names, work.questions(), strict=True)}
+    found = memory.plan(
+        shape.read_config(Path(work.model, "config.json")),
+        config,
+        free_memory.budget(config, "cpu"),
+        prompt_tokens=work.prompt_tokens,
+    )
+    found.require(work.model)
 
     def load() -> Any:
         from core.training.engine import TorchEngine
 
-        return TorchEngine(config)
+        return TorchEngine(config, plan=found)
 
-    engine = clock.timed("load", load)
-    import torch
-
-    def warm_up() -> list[RolloutGroup]:
-        short = replace(config.sampling, max_new_tokens=WARM_UP_TOKENS)
-        draw = torch.Generator().manual_seed(random.Random(work.seed).getrandbits(32))
-        groups: list[RolloutGroup] = engine.complete(
-            list(tasks.values()),
-            generations=work.generations,
-            sampling=short,
-            generator=draw,
-            stop=never,
-        )
+    def sample() -> list[RolloutGroup]:
+        groups: list[RolloutGroup] = engine.sample(list(tasks.values()), never)
         return groups
 
-    groups = clock.timed("warm_up_sample", warm_up)
-    clock.timed("warm_up_update", lambda: engine.update(scored(groups, work), tasks))
-    groups = clock.timed("sample", lambda: engine.sample(list(tasks.values()), never))
-    report = clock.timed("update", lambda: engine.update(scored(groups, work), tasks))
+    engine = clock.timed("load", load)
+    groups = clock.timed("warm_up_sample", sample)
+    short = scored(groups, work, WARM_UP_TOKENS)
+    clock.timed("warm_up_update", lambda: engine.update(short, tasks))
+    groups = clock.timed("sample", sample)
+    full = scored(groups, work, work.new_tokens)
+    report = clock.timed("update", lambda: engine.update(full, tasks))
     if report.skipped or report.step != 2:
         raise RuntimeError(f"the update took no step: {report.skipped}")
     lengths = [len(r.token_ids) for g in groups for r in g.rollouts]
-    settings = {"training": asdict(config.training), "sampling": asdict(config.sampling)}
-    clock.report(lengths, settings | {"metrics": report.metrics})
+    settings = {
+        "plan": str(found),
+        "estimated_gib": found.peak / 2**30,
+        "threads": engine.threads,
+        "rollout_format": engine.rollout_format,
+        "training": asdict(config.training),
+        "metrics": report.metrics,
+    }
+    clock.report(lengths, settings)
 
 
 if __name__ == "__main__":
