@@ -148,32 +148,30 @@ class Optimizer:
         """
         known = {_MASTER, AdamW.name, Adafactor.name, Adam8bit.name}
         left = {name for name in tensors if name.partition(".")[0] in known}
-        states: dict[str, State] = {}
+        expected = {f"{_MASTER}.{name}": master for name, master in self._masters.items()}
+        begun = []
         for name, weight in self._weights.items():
-            rule = self._rules[name]
-            expected = rule.start(torch.empty_like(weight, device="meta"))
-            names = {key: f"{rule.name}.{key}.{name}" for key in expected}
-            if names["step"] in left:
-                states[name] = {
-                    key: _fitting(tensors, names[key], like) for key, like in expected.items()
-                }
-                left.difference_update(names.values())
-        masters = {
-            name: _fitting(tensors, f"{_MASTER}.{name}", master)
-            for name, master in self._masters.items()
-        }
-        left.difference_update(f"{_MASTER}.{name}" for name in masters)
-        if left:
-            raise ValueError(f"{min(left)} belongs to another optimiser or model")
-        self._state = {
-            name: {
-                key: value.to("cpu" if key == "step" else self._weights[name].device, copy=True)
-                for key, value in state.items()
-            }
-            for name, state in states.items()
-        }
-        for name, value in masters.items():
-            self._masters[name].copy_(value)
+            prefix = self._rules[name].name
+            if f"{prefix}.step.{name}" in left:
+                begun.append(name)
+                start = self._rules[name].start(torch.empty_like(weight, device="meta"))
+                expected |= {f"{prefix}.{key}.{name}": like for key, like in start.items()}
+        for full_name, like in expected.items():
+            _require_fit(full_name, tensors[full_name], like)
+        if left - set(expected):
+            raise ValueError(f"{min(left - set(expected))} is of another optimiser or model")
+        # Read once more, one at a time: of a mapping that reads files, nothing lies here twice.
+        self._state = {name: self._state_of(name, tensors) for name in begun}
+        for name, master in self._masters.items():
+            master.copy_(tensors[f"{_MASTER}.{name}"])
+
+    def _state_of(self, name: str, tensors: Mapping[str, Tensor]) -> State:
+        rule, weight = self._rules[name], self._weights[name]
+        state = {}
+        for key in rule.start(torch.empty_like(weight, device="meta")):
+            device = "cpu" if key == "step" else weight.device
+            state[key] = tensors[f"{rule.name}.{key}.{name}"].to(device, copy=True)
+        return state
 
 
 def rules(weights: Mapping[str, Tensor], kind: str, weight_decay: float) -> dict[str, Rule]:
@@ -203,11 +201,9 @@ def state_bytes(weights: Mapping[str, Tensor], kind: str) -> int:
     return total
 
 
-def _fitting(tensors: Mapping[str, Tensor], name: str, like: Tensor) -> Tensor:
-    value = tensors[name]
+def _require_fit(name: str, value: Tensor, like: Tensor) -> None:
     if value.shape != like.shape or value.dtype != like.dtype:
         raise ValueError(f"{name} has another shape or type than this model needs")
-    return value
 
 
 class _Tally:
