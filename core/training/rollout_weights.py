@@ -18,9 +18,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import rms_norm
 
 from core.errors import WaggleError
+from core.training.fused import fused_adapters, fused_norms
 from core.training.quantized import (
     Bfloat16Linear,
     Int8Kernel,
@@ -76,8 +76,8 @@ class RolloutWeights:
     """A context manager: inside, the model's linear layers compute with packed copies.
 
     Every `nn.Linear` takes part, the LM head too; embeddings and biases stay exact, and so do
-    peft's adapters (lora_A, lora_B), beside their packed base layer. RMS norms become one
-    operation instead of five, in every format. What enters and leaves a layer stays float32.
+    peft's adapters (lora_A, lora_B), beside their packed base layer. RMS norms and adapters
+    take fewer operations (`fused.py`), in every format. What enters and leaves stays float32.
 
     A weight is packed when it is first needed and again when it has changed, so a frozen one is
     packed once. Inside the block a gradient cannot be computed (RuntimeError).
@@ -98,7 +98,8 @@ class RolloutWeights:
             reason = "the model is not on the CPU"
         if reason:
             raise refusal(format, reason)
-        self._norms = list(_plain_norms(model))
+        self._model = model
+        self._norms = list(fused_norms(model))
 
     @property
     def size_bytes(self) -> int:
@@ -159,8 +160,8 @@ class RolloutWeights:
         self.refresh()
         for linear in self._linears:
             self._swap(linear, _linear_forward(self._copies[linear].packed, linear))
-        for norm in self._norms:
-            self._swap(norm, _norm_forward(norm))
+        for module, forward in (*self._norms, *fused_adapters(self._model)):
+            self._swap(module, forward)
         return self
 
     def _swap(self, module: nn.Module, forward: Callable[[Tensor], Tensor]) -> None:
@@ -219,8 +220,8 @@ def linears(model: nn.Module) -> Iterator[nn.Linear]:
         part
         for module in model.modules()
         for name in getattr(module, "adapter_layer_names", ())
-        for part in getattr(module, name).modules()
         if isinstance(getattr(module, name), nn.Module)
+        for part in getattr(module, name).modules()
     }
     for module in model.modules():
         if not isinstance(module, nn.Linear) or module in added:
@@ -237,29 +238,5 @@ def _linear_forward(packed: PackedLinear, module: nn.Linear) -> Callable[[Tensor
         if module.bias is not None:
             out += module.bias
         return out.to(x.dtype)
-
-    return forward
-
-
-def _plain_norms(model: nn.Module) -> Iterator[nn.Module]:
-    """RMS norms that `rms_norm` computes just as they do, tried out on each one's own weight."""
-    generator = torch.Generator().manual_seed(0)
-    for module in model.modules():
-        weight = getattr(module, "weight", None)
-        if not type(module).__name__.endswith("RMSNorm") or not isinstance(weight, Tensor):
-            continue
-        if not hasattr(module, "variance_epsilon") or "forward" in module.__dict__:
-            continue
-        x = torch.randn(2, weight.numel(), generator=generator).to(weight.device, weight.dtype)
-        with torch.no_grad():
-            if torch.allclose(module(x), _norm_forward(module)(x), rtol=1e-5, atol=1e-6):
-                yield module
-
-
-def _norm_forward(module: Any) -> Callable[[Tensor], Tensor]:
-    weight, epsilon = module.weight, module.variance_epsilon
-
-    def forward(x: Tensor) -> Tensor:
-        return rms_norm(x, weight.shape, weight, epsilon)
 
     return forward
