@@ -157,7 +157,10 @@ class PhaseProgress(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class GroupsSampled(Event):
-    """My own rollouts of this round, scored. Rewards are means over completions."""
+    """My own rollouts of this round, scored. Rewards are means over completions.
+
+    drawn_with: the sampling settings, and `rollout_format`, that of the weights meanwhile.
+    """
 
     groups: int
     completions: int
@@ -166,6 +169,7 @@ class GroupsSampled(Event):
     tokens_per_s: float
     reward_mean: float
     truncated: float
+    drawn_with: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

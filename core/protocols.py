@@ -8,7 +8,7 @@ implements Coordinator. None of them imports another; each imports only this fil
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -63,6 +63,10 @@ class Engine(Protocol):
     """Owns the model and the optimiser. Called from the worker thread only."""
 
     step: int
+
+    @property
+    def drawn_with(self) -> Mapping[str, float | str]:
+        """How completions are drawn: sampling settings, and the number format of the weights."""
 
     def sample(
         self, tasks: Sequence[Task], stop: threading.Event, progress: Progress | None = None

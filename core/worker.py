@@ -210,6 +210,7 @@ class NodeWorker(threading.Thread):
                 tokens_per_s=now.tokens_per_s,
                 reward_mean=rounds.mean_reward(now.own),
                 truncated=sum(not r.finished for r in completions) / max(1, len(completions)),
+                drawn_with=dict(parts.engine.drawn_with),
             )
         )
         self._show(now)

@@ -48,6 +48,7 @@ class TestEngine:
     fail_updates: int = 0
     block: threading.Event | None = None
     updates: list[int] = field(default_factory=list)
+    drawn_with: dict[str, float | str] = field(default_factory=lambda: {"temperature": 1.0})
 
     def sample(
         self, tasks: Sequence[Task], stop: threading.Event, progress: Progress | None = None

@@ -30,6 +30,9 @@ PAYS = 1.3
 FEWER = 1.1
 """Fewer threads are taken when a round lasts at most this many times as long with them."""
 
+SWEEPS = 2
+"""Every combination is tried this often, so that a busy moment does not spoil one of them."""
+
 CPU_FLAGS = (
     *("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8"),
     *("asimddp", "i8mm", "bf16"),
@@ -205,29 +208,32 @@ def _time(
     torch.set_num_threads(order[0])
     piece = ModelSlice(model)
     clock = Clock(piece, rows)
-    cells: list[Cell] = []
-    pack_ms: dict[str, float] = {}
     wanted = [f for f in FORMATS if f in formats and f not in missing]
     if not wanted:
         raise refusal(formats[0], missing[formats[0]])
-    turns = len(wanted) * len(order)
+    if len(wanted) == len(order) == 1:
+        budget_s = 0.0  # nothing to choose from
+    pack_ms: dict[str, float] = {}
+    weights = {name: RolloutWeights(piece, name) for name in wanted}
     for name in wanted:
-        weights = RolloutWeights(piece, name)
         packing = time.perf_counter()
-        weights.refresh()
+        weights[name].refresh()
         if piece.any_trained and name != "exact":
             pack_ms[name] = 1000.0 * (time.perf_counter() - packing) / piece.trained_share
-        for count in order:
-            left = budget_s - (time.perf_counter() - begun)
-            if cells and left <= 0:
-                break
-            torch.set_num_threads(count)
-            with weights:
-                cells.append(Cell(count, name, _fastest(clock.step_ms, max(0.0, left) / turns)))
-            turns -= 1
-        weights.release()
-        # The likeliest first, should the budget not last for all of them.
-        order = sorted(order, key=lambda n: min(c.step_ms for c in cells if c.threads == n))
+    steps: dict[tuple[int, str], float] = {}
+    turns = SWEEPS * len(wanted) * len(order)
+    for _ in range(SWEEPS):
+        for name in wanted:
+            for count in order:
+                left = budget_s - (time.perf_counter() - begun)
+                if left > 0 or not steps:
+                    torch.set_num_threads(count)
+                    with weights[name]:
+                        step_ms = _fastest(clock.step_ms, left / turns)
+                    steps[count, name] = min(step_ms, steps.get((count, name), step_ms))
+                turns -= 1
+            # The likeliest first, should the budget not last for all of them.
+            order.sort(key=lambda n: min((t for (m, _), t in steps.items() if m == n), default=1e9))
     update_ms = []
     for count in order:
         torch.set_num_threads(count)
@@ -235,7 +241,7 @@ def _time(
     return Measured(
         rows,
         dtype,
-        tuple(cells),
+        tuple(Cell(*key, step_ms) for key, step_ms in steps.items()),
         tuple(pack_ms.items()),
         tuple(update_ms),
         tuple(missing.items()),
