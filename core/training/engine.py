@@ -30,7 +30,7 @@ from core.training.metrics import length_metrics, reward_metrics, speed_metrics
 from core.training.models import LoadedModel, load_model
 from core.training.optimizer import Optimizer
 from core.training.peaks import memory_metrics
-from core.training.probe import Probe, allowed_cores, measure
+from core.training.probe import Measured, Probe, allowed_cores, measure
 from core.training.prompts import ANSWER_CLOSE, decode, prompt_ids
 from core.training.quantized import unavailable
 from core.training.recompute import recompute_activations
@@ -144,14 +144,20 @@ class TorchEngine:
             else:
                 formats = (wished,)
             rows = config.game.groups * config.game.generations
-            self.probe = measure(
-                self.model,
-                min(rows, self.recipe.sample_rows),
-                rows * config.sampling.max_new_tokens,
-                budget_s=0.3 if self.parameters < SMALL else 2.0,
-                formats=formats,
-                threads=(config.model.threads,) if config.model.threads else (),
-            )
+            tokens = rows * config.sampling.max_new_tokens
+            rows = min(rows, self.recipe.sample_rows)
+            threads = config.model.threads
+            if threads and len(formats) == 1:
+                self.probe = Probe(threads, formats[0], tokens, Measured(rows, self.dtype))
+            else:
+                self.probe = measure(
+                    self.model,
+                    rows,
+                    tokens,
+                    budget_s=0.3 if self.parameters < SMALL else 2.0,
+                    formats=formats,
+                    threads=(threads,) if threads else (),
+                )
         torch.set_num_threads(self.probe.threads)
         if self._rollouts is None or self._rollouts.format != self.probe.format:
             self._rollouts = RolloutWeights(self.model, self.probe.format)

@@ -140,24 +140,25 @@ class _Block:
     def attend(self, q: Tensor, k: Tensor, v: Tensor, scale: float) -> list[Tensor]:
         """q, k, v: (N + 1, heads, D). The attended tokens (n, heads, D) in this block's order."""
         shape = (self.groups, self.width)
-        prompt = [
+        query, key, value = (
             x.index_select(0, self._prompts).unflatten(0, shape).transpose(1, 2) for x in (q, k, v)
-        ]
+        )
         # Padding stands behind each prompt: a causal mask alone keeps real tokens from seeing it.
         seen = functional.scaled_dot_product_attention(
-            *prompt, is_causal=True, scale=scale, enable_gqa=True
+            query, key, value, is_causal=True, scale=scale, enable_gqa=True
         )
         parts = [seen.transpose(1, 2).flatten(0, 1).index_select(0, self._real_prompts)]
         if self.length:
             shape = (self.groups * self.copies, self.length)
+            prompt = (self._spread(key), self._spread(value))
             query, key, value = (
                 x.index_select(0, self._answers).unflatten(0, shape).transpose(1, 2)
                 for x in (q, k, v)
             )
             answered = functional.scaled_dot_product_attention(
                 query,
-                torch.cat([self._spread(prompt[1]), key], dim=2),
-                torch.cat([self._spread(prompt[2]), value], dim=2),
+                torch.cat([prompt[0], key], dim=2),
+                torch.cat([prompt[1], value], dim=2),
                 attn_mask=self._mask,
                 scale=scale,
                 enable_gqa=True,
