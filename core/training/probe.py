@@ -30,8 +30,15 @@ PAYS = 1.3
 FEWER = 1.1
 """Fewer threads are taken when a round lasts at most this many times as long with them."""
 
-SWEEPS = 2
+SWEEPS = 4
 """Every combination is tried this often, so that a busy moment does not spoil one of them."""
+
+HOPELESS = 2.0
+"""A number of threads with which the first format takes this many times as long is not tried on.
+
+Where cores are busy with other programs, threads that wait for one another cost up to a hundred
+times as much as one alone: the budget is better spent on the others.
+"""
 
 CPU_FLAGS = (
     *("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8"),
@@ -175,7 +182,7 @@ def measure(
     rows: completions decoded together. tokens: sampled in a round, for the cost of packing.
     missing: formats not to try, with the reason; default: what this machine cannot do. One format
     or one number of threads alone is taken as wished. What does not fit into the budget is left
-    out, but the first format with the most threads is always measured. torch's number of
+    out, but the first format with the fewest threads is always measured. torch's number of
     threads is left as it was. On a GPU nothing is measured, and the weights are used as they are.
     WaggleError when none of `formats` works here.
     """
@@ -204,8 +211,8 @@ def _time(
     dtype: str,
 ) -> Measured:
     begun = time.perf_counter()
-    order = sorted(set(threads), reverse=True)
-    torch.set_num_threads(order[0])
+    order = sorted(set(threads))
+    torch.set_num_threads(order[-1])
     piece = ModelSlice(model)
     clock = Clock(piece, rows)
     wanted = [f for f in FORMATS if f in formats and f not in missing]
@@ -222,8 +229,8 @@ def _time(
             pack_ms[name] = 1000.0 * (time.perf_counter() - packing) / piece.trained_share
     steps: dict[tuple[int, str], float] = {}
     turns = SWEEPS * len(wanted) * len(order)
-    for _ in range(SWEEPS):
-        for name in wanted:
+    for sweep in range(SWEEPS):
+        for place, name in enumerate(wanted):
             for count in order:
                 left = budget_s - (time.perf_counter() - begun)
                 if left > 0 or not steps:
@@ -232,10 +239,12 @@ def _time(
                         step_ms = _fastest(clock.step_ms, left / turns)
                     steps[count, name] = min(step_ms, steps.get((count, name), step_ms))
                 turns -= 1
-            # The likeliest first, should the budget not last for all of them.
-            order.sort(key=lambda n: min((t for (m, _), t in steps.items() if m == n), default=1e9))
+            if sweep == place == 0:
+                least = min(steps.values())
+                order = [n for n in order if steps.get((n, name), math.inf) <= HOPELESS * least]
+                turns = (SWEEPS * len(wanted) - 1) * len(order)
     update_ms = []
-    for count in order:
+    for count in sorted({count for count, _ in steps}):
         torch.set_num_threads(count)
         update_ms.append((count, _fastest(clock.update_ms, 0.02)))
     return Measured(
