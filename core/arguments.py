@@ -104,6 +104,25 @@ def build_parser() -> argparse.ArgumentParser:
     evaluation.add_argument("--samples", type=_positive, metavar="N", help="samples for each task")
     evaluation.add_argument("--seed", type=_natural, metavar="N", help="seed of tasks and sampling")
 
+    export = _command(
+        commands,
+        "export",
+        "write a checkpoint as a Hugging Face folder, to use or to share",
+        "the newest whole checkpoint, unless another is named; an adapter is merged into its\n"
+        "base. works beside a running node.\n"
+        "example: waggle export my-model && hf upload me/my-model my-model\n\n"
+        "exit codes: 0 the folder is whole, 1 nothing was changed (a sentence says why)",
+    )
+    export.add_argument("folder", metavar="FOLDER", help="where to write; new or empty")
+    export.add_argument(
+        "--checkpoint",
+        metavar="N|PATH",
+        default="",
+        help="the one saved in round N, or the folder of a checkpoint",
+    )
+    export.add_argument("--force", action="store_true", help="replace a model folder that is there")
+    _add_json(export)
+
     identity = _group(commands, "identity", "the peer identity of this home")
     _add_json(
         _command(

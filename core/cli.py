@@ -135,6 +135,14 @@ def _eval(args: argparse.Namespace, home: Home) -> int:
     )
 
 
+def _export(args: argparse.Namespace, home: Home) -> int:
+    from core.exporting import export
+
+    return export(
+        home, args.folder, checkpoint=args.checkpoint, force=args.force, as_json=args.json
+    )
+
+
 def _status(args: argparse.Namespace, home: Home) -> int:
     from core.reports import status
 
@@ -193,6 +201,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Home], int]] = {
     "peers": _peers,
     "models": _models,
     "eval": _eval,
+    "export": _export,
     "identity show": _identity,
     "config show": _config,
     "doctor": _doctor,

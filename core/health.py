@@ -98,7 +98,8 @@ def _starting(state: NodeState, now: float, alive: bool) -> Verdict | None:
     waited = now - started
     if waited <= STARTING_S:
         return Verdict("starting", "The node is starting")
-    names = [name for name, service in state.services.items() if service.status == "starting"]
+    slow = {n: s for n, s in state.services.items() if s.status == "starting"}
+    names = [f"{name} ({s.detail})" if s.detail else name for name, s in slow.items()]
     waits_for = f"waiting for {', '.join(names)}" if names else "the first round has not begun"
     return Verdict(
         "degraded",

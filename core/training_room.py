@@ -48,9 +48,13 @@ class TrainingRoom:
     def load(self) -> None:
         """Load the model, then the newest whole checkpoint, if there is one."""
         from core.training.engine import TorchEngine
+        from core.training.models import load_model
         from core.training.store import visit
+        from core.training.support import check_supported
 
-        self.engine = TorchEngine(self._config)
+        loaded = load_model(self._config.model, self._downloading)
+        check_supported(self._config, loaded.model)
+        self.engine = TorchEngine(self._config, loaded)
         if self._visiting:
             extra = visit(self._folder, self.engine)
         else:
@@ -95,6 +99,10 @@ class TrainingRoom:
 
     def close(self) -> None:
         self.game.close()
+
+    def _downloading(self, done: int, total: int) -> None:
+        detail = f"downloading {self._config.model.id}: {done / 1e6:.0f} of {total / 1e6:.0f} MB"
+        self._emit(events.ServiceChanged(service="model", status="starting", detail=detail))
 
     def _report_damage(self, error: WaggleError) -> None:
         self._emit(incident("checkpoint_damaged", error, level="error"))

@@ -27,6 +27,7 @@ COMMANDS = [
     ["peers"],
     ["models"],
     ["eval"],
+    ["export"],
     ["identity"],
     ["identity", "show"],
     ["config", "show"],

@@ -26,13 +26,13 @@ FILES = (
 )
 FOLDERS = "*/*"
 """Other forms of the weights lie in folders of a repository (`original/`, `onnx/`)."""
-REPORT_S = 0.5
+REPORT_S = 2.0
 
 
 def fetch(model_id: str, progress: Progress | None = None) -> Path:
     """The folder with the model's files, in huggingface_hub's cache.
 
-    progress hears (bytes here, bytes of all files), at most twice a second and once at the end.
+    progress hears (bytes here, bytes of all files), every two seconds and at the end.
     WaggleError when the files cannot be had, a TransientError where trying again may help.
     """
     from httpx2 import HTTPError

@@ -76,6 +76,14 @@ def resolve(model_id: str) -> str:
     return model_id
 
 
+def is_hub_id(model_id: str) -> bool:
+    """Whether it names a repository on the Hugging Face Hub, not something on this machine."""
+    try:
+        return not Path(resolve(model_id)).is_dir()
+    except WaggleError:
+        return False
+
+
 def load_model(section: ModelSection, progress: Progress | None = None) -> LoadedModel:
     """Load weights and tokenizer onto the chosen device, in `eval` mode, without dropout.
 

@@ -19,12 +19,13 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from core.errors import StorageError, WaggleError
+from core.training import lora
 from core.training.checkpoint import read_manifest, verify, write_folder
 from core.training.tensorfiles import SHARD_BYTES, TensorFiles, as_os_error, write_tensors
 
 FACTS = "trainer.json"
 TRAINER = "trainer"
-ADAPTER = "adapter"
+_PEFT = "base_model.model."
 FORMAT = 2
 _SMALL_FILES = 32 << 20
 """Room for a tokenizer, the facts and the manifest."""
@@ -58,10 +59,10 @@ def save(
     """
 
     def fill(folder: Path) -> None:
-        write_weights(folder, model, tokenizer, adapter)
+        write_weights(folder, model, tokenizer, about["model"] if adapter else None)
         write_trainer(folder, tensors, facts)
 
-    weights = adapter_tensors(model) if adapter else _distinct(model)
+    weights = lora.adapter_tensors(model) if adapter else _distinct(model)
     needed = sum(t.nbytes for t in (*weights.values(), *tensors.values())) + _SMALL_FILES
     return write_folder(path, fill, about=about, needed_bytes=needed)
 
@@ -96,29 +97,18 @@ def require_same(path: Path, made: Mapping[str, str], wanted: Mapping[str, str])
     )
 
 
-def write_model(folder: Path, model: Any, tokenizer: Any) -> None:
-    """`write_weights` of a full model; goes when the engine calls `save`."""
-    write_weights(folder, model, tokenizer, adapter=False)
-
-
-def read_weights(folder: Path, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Every weight of the model by name; goes when the engine calls `restore_weights`."""
-    from core.training.weights import load_weights_of
-
-    return dict(load_weights_of(str(folder), dtype))
-
-
-def write_weights(folder: Path, model: Any, tokenizer: Any, adapter: bool) -> None:
-    """A folder that `from_pretrained` loads, or with `adapter` the adapter alone.
+def write_weights(folder: Path, model: Any, tokenizer: Any, adapter_of: str | None) -> None:
+    """A folder that `from_pretrained` loads, or with the name of a base model the adapter alone,
+    in the files that peft reads.
 
     OSError when the disk refuses.
     """
-    if adapter:
-        write_tensors(folder, ADAPTER, adapter_tensors(model))
-        return
     try:
-        model.save_pretrained(folder, max_shard_size=SHARD_BYTES)
-        tokenizer.save_pretrained(folder)
+        if adapter_of is not None:
+            lora.write_adapter(folder, model, adapter_of)
+        else:
+            model.save_pretrained(folder, max_shard_size=SHARD_BYTES)
+            tokenizer.save_pretrained(folder)
     except SafetensorError as error:
         raise as_os_error(error) from error
 
@@ -129,9 +119,7 @@ def restore_weights(folder: Path, model: Any, adapter: bool) -> None:
     ValueError, and no change, when a name or a shape is not the model's.
     """
     if adapter:
-        from core.training.lora import load_adapter
-
-        load_adapter(model, dict(_files(folder, ADAPTER)))
+        lora.load_adapter(model, read_adapter(folder))
         return
     saved = _files(folder, "model")
     own = model.state_dict()
@@ -150,11 +138,10 @@ def restore_weights(folder: Path, model: Any, adapter: bool) -> None:
             own[name].copy_(value)
 
 
-def adapter_tensors(model: Any) -> Mapping[str, Tensor]:
-    """Names and tensors of the adapter alone."""
-    from core.training.lora import adapter_tensors as tensors_of
-
-    return tensors_of(model)
+def read_adapter(folder: Path) -> dict[str, Tensor]:
+    """What `lora.adapter_tensors` gave; peft writes its own prefix before each name."""
+    files = _files(folder, "adapter_model")
+    return {name.removeprefix(_PEFT): value for name, value in files.items()}
 
 
 def _distinct(model: Any) -> dict[str, Tensor]:

@@ -9,20 +9,20 @@ from __future__ import annotations
 import logging
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from core.errors import StorageError, WaggleError
 from core.home import storage_errors
-from core.training.checkpoint import folder_size
+from core.training.checkpoint import folder_size, read_manifest
 
 logger = logging.getLogger(__name__)
 
 VISITS = 4
 """A visitor looks at the folder so often before it gives up: each time a newer one was saved."""
 
-_NAME = re.compile(r"ckpt-(\d{8})-round-\d+")
+_NAME = re.compile(r"ckpt-(\d{8})-round-(\d+)")
 _DAMAGED = re.compile(_NAME.pattern + r"\.damaged")
 
 
@@ -40,6 +40,26 @@ def whole(folder: Path) -> list[Path]:
         return []
     found = [p for p in folder.iterdir() if _NAME.fullmatch(p.name) and p.is_dir()]
     return sorted(found, key=_number)
+
+
+def round_of(path: Path) -> int:
+    """The round in which a checkpoint was saved, by its name."""
+    match = _NAME.fullmatch(path.name)
+    return int(match.group(2)) if match else 0
+
+
+def made_of(folder: Path) -> Mapping[str, str]:
+    """What the newest checkpoint says it is of (see `state.save`); empty when there is none.
+
+    Read from its manifest alone, before any model is loaded: where `auto` leaves the recipe open,
+    a run goes on as it began.
+    """
+    for path in reversed(whole(folder)):
+        try:
+            return read_manifest(path).about
+        except StorageError as error:
+            logger.info("%s is passed over: %s", path.name, error)
+    return {}
 
 
 def surplus(sizes: Sequence[int], keep: int, max_bytes: int) -> int:
