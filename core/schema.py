@@ -142,6 +142,12 @@ class TrainingSection:
     micro_batch_tokens: int = setting(
         0, "Tokens per forward and backward pass; 0 takes what the memory plan allows.", low=0
     )
+    products: str = setting(
+        "auto",
+        "Number format of an update's matrix products; auto takes bfloat16 where a CPU multiplies"
+        " much faster in it. Weights and optimiser stay float32.",
+        choices=("auto", "float32", "bfloat16"),
+    )
     gradient_checkpointing: str = setting(
         "auto",
         "Compute activations twice instead of keeping them; auto asks the memory plan.",

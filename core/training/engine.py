@@ -23,7 +23,7 @@ from core.memory import Plan
 from core.protocols import Progress, StepReport
 from core.rollouts import Rollout, RolloutGroup, Task, TaskId
 from core.schema import Config, SamplingSection
-from core.training import lora, state
+from core.training import halves, lora, state
 from core.training.gradient import Reference, trainable
 from core.training.grpo import check_clip
 from core.training.metrics import length_metrics, reward_metrics, speed_metrics
@@ -65,6 +65,8 @@ class TorchEngine:
         self.step = 0
         self.probe: Probe | None = None
         """What was measured, or remembered, about this machine; None until it was needed."""
+        self.products = ""
+        """Number format of an update's matrix products; empty until it was chosen."""
         self._estimated_mib = plan.peak_mib if plan is not None and plan.recipe else 0.0
         adapter = self.recipe.trained == "lora"
         if adapter:
@@ -159,9 +161,28 @@ class TorchEngine:
                     threads=(threads,) if threads else (),
                 )
         torch.set_num_threads(self.probe.threads)
+        self.products = self.products or self._choose_products()
         if self._rollouts is None or self._rollouts.format != self.probe.format:
             self._rollouts = RolloutWeights(self.model, self.probe.format)
         return self.probe
+
+    def _choose_products(self) -> str:
+        """The number format of an update's matrix products."""
+        wished = self.config.training.products
+        if wished == "auto":
+            return "bfloat16" if halves.speedup(self.model) >= halves.PAYS else "float32"
+        if self.loaded.device.type != "cpu" or self.dtype != "float32":
+            return "float32"  # a GPU's weights are in the format that it multiplies in
+        return wished
+
+    @property
+    def _alike(self) -> bool:
+        """Whether sampler and trainer compute with the same numbers, up to their last digit."""
+        return (
+            self.rollout_format == "exact"
+            and self.products == "float32"
+            and self.dtype == "float32"
+        )
 
     def _remember(self, stored: Any) -> None:
         """Go on with what was chosen before a restart, where this machine still can.
@@ -323,7 +344,8 @@ class TorchEngine:
                 trained,
                 step=self.step,
                 budget=self._budget,
-                exact=self.rollout_format == "exact" and self.dtype == "float32",
+                exact=self._alike,
+                half=self.products == "bfloat16",
                 reference=self._reference,
             )
         finally:
@@ -368,6 +390,7 @@ class TorchEngine:
                 "step": self.step,
                 "budget": self._budget,
                 "probe": self.probe.to_dict() if self.probe is not None else None,
+                "products": self.products,
                 "extra": extra,
             },
             adapter=self.recipe.trained == "lora",
@@ -382,6 +405,8 @@ class TorchEngine:
             state.restore_rng(saved.tensors, self._generator)
             self.step = int(saved.facts["step"])
             self._budget = min(self._budget, int(saved.facts["budget"]))
+            if self.config.training.products in ("auto", saved.facts["products"]):
+                self.products = str(saved.facts["products"])
             self._remember(saved.facts["probe"])
             return dict(saved.facts["extra"])
         except (KeyError, ValueError) as error:

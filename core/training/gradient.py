@@ -9,7 +9,7 @@ second gradient of their size ever exist.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from torch import Tensor
 from core.schema import Config
 from core.training import head
 from core.training.grpo import foreign_weight, importance_weights, policy_loss
+from core.training.halves import half_products
 from core.training.layout import attention
 from core.training.logprobs import hidden_states, pieces, score
 from core.training.models import LoadedModel
@@ -36,12 +37,14 @@ class Pass:
 
     budget: tokens of a micro-batch. exact: the sampler computed with the trainer's own numbers.
     old: log-probs of each row, by its number, at the first of several steps; empty at that one.
+    half: multiply in bfloat16, but for the logits.
     """
 
     budget: int
     exact: bool
     old: Mapping[int, Tensor]
     reference: Reference | None = None
+    half: bool = False
 
 
 def trainable(rows: Sequence[Row], config: Config) -> list[Row]:
@@ -58,15 +61,24 @@ def accumulate(
     """Add the gradient of the loss over `trained` up on the model; what was seen meanwhile."""
     tally = Tally()
     # Around the backward passes too: with checkpointing they compute each layer once more.
-    with attention(loaded.model):
+    with attention(loaded.model), half_products(loaded.model) if how.half else nullcontext():
+        head_half = None
+        if how.half:
+            head_half = loaded.model.get_output_embeddings().weight.detach().bfloat16()
         for batch in micro_batches(trained, data.prompts, how.budget):
-            _micro_batch(loaded, config, data, batch, how, tally)
+            _micro_batch(loaded, config, data, batch, how, tally, head_half)
             tally.micro_batches += 1
     return tally
 
 
 def _micro_batch(
-    loaded: LoadedModel, config: Config, data: Rows, batch: list[Row], how: Pass, tally: Tally
+    loaded: LoadedModel,
+    config: Config,
+    data: Rows,
+    batch: list[Row],
+    how: Pass,
+    tally: Tally,
+    head_half: Tensor | None,
 ) -> None:
     model, sampling = loaded.model, config.sampling
     packed = pack(data.prompts, batch, loaded.device)
@@ -91,7 +103,7 @@ def _micro_batch(
             chunk = head.forward(lm_head, states, targets, sampling)
             loss = _Rows(rows, lengths, chunk.logps, chunk.entropy, reference_here)
             slope = loss.slope(config, data, how, tally)
-            slopes[tokens] = head.backward(lm_head, chunk, slope, sampling.temperature)
+            slopes[tokens] = head.backward(lm_head, chunk, slope, sampling.temperature, head_half)
             continue
         parts = list(zip(states.split(limit), targets.split(limit), strict=True))
         seen = [head.forward(lm_head, s, t, sampling, keep=False) for s, t in parts]
@@ -100,7 +112,7 @@ def _micro_batch(
         done = []
         for (s, t), part in zip(parts, slope.split(limit), strict=True):
             chunk = head.forward(lm_head, s, t, sampling)
-            done.append(head.backward(lm_head, chunk, part, sampling.temperature))
+            done.append(head.backward(lm_head, chunk, part, sampling.temperature, head_half))
         slopes[tokens] = torch.cat(done)
     _back(packed, hidden, slopes, embeddings, table)
 

@@ -70,8 +70,16 @@ def forward(
 
 
 @torch.no_grad()
-def backward(head: torch.nn.Linear, chunk: Chunk, slope: Tensor, temperature: float) -> Tensor:
+def backward(
+    head: torch.nn.Linear,
+    chunk: Chunk,
+    slope: Tensor,
+    temperature: float,
+    half: Tensor | None = None,
+) -> Tensor:
     """The gradient (n, H) of the hidden states; that of the head is added up in `grad`.
+
+    half: the head's weight in bfloat16, to multiply with instead.
 
     slope: (n,), the loss's derivative by each log-probability. The derivative of a log-probability
     by the scores is one at the chosen token, less the probabilities.
@@ -88,4 +96,6 @@ def backward(head: torch.nn.Linear, chunk: Chunk, slope: Tensor, temperature: fl
     if head.bias is not None and head.bias.requires_grad:
         bias = gradient.sum(0)
         head.bias.grad = bias if head.bias.grad is None else head.bias.grad + bias
+    if half is not None:
+        return (gradient.bfloat16() @ half).to(chunk.hidden.dtype)
     return gradient @ head.weight

@@ -7,7 +7,7 @@ signal or with a gradient that is not finite. Knows nothing of texts, peers or f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -46,17 +46,19 @@ def update(
     step: int,
     budget: int,
     exact: bool,
+    half: bool,
     reference: Reference | None,
 ) -> Updated:
     """Train on `trained` rows of `data`, after `step` finished steps.
 
-    exact: whether the sampler computed with the trainer's own numbers. WaggleError when not even
+    exact: whether the sampler computed with the trainer's own numbers. half: multiply in bfloat16.
+    WaggleError when not even
     one completion fits into memory.
     """
     out = Updated(budget=budget)
     first: Tally | None = None
     for _ in range(config.training.iterations):
-        how = Pass(out.budget, exact, first.logps if first else {}, reference)
+        how = Pass(out.budget, exact, first.logps if first else {}, reference, half)
         tally = _accumulate(loaded, optimizer, config, data, trained, how, out)
         if first is None:
             first = tally
@@ -117,7 +119,7 @@ def _accumulate(
         whole = sum(len(p) for p in data.prompts) + sum(len(row.ids) for row in trained)
         out.budget = max(one, min(how.budget, whole) // 2)
         out.metrics["out_of_memory_retries"] = out.metrics.get("out_of_memory_retries", 0.0) + 1
-        how = Pass(out.budget, how.exact, how.old, how.reference)
+        how = replace(how, budget=out.budget)
 
 
 def out_of_memory(error: BaseException) -> bool:
