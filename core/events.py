@@ -82,6 +82,11 @@ class ServiceChanged(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelLoaded(Event):
+    """recipe: how it is trained, in words. machine: what was measured to pay here, in words.
+
+    estimated_peak_mib: of the memory plan; the metrics tell the measured one beside it.
+    """
+
     model: str
     parameters: int
     dtype: str
@@ -89,6 +94,9 @@ class ModelLoaded(Event):
     threads: int
     seconds: float
     checkpoint_round: int | None = None
+    recipe: str = ""
+    estimated_peak_mib: float | None = None
+    machine: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,9 +22,13 @@ def line(event: events.Event) -> str:
         resumed = ""
         if event.checkpoint_round is not None:
             resumed = f", as of round {event.checkpoint_round}"
+        peak = ""
+        if event.estimated_peak_mib:
+            peak = f", at most about {event.estimated_peak_mib / 1024:.1f} GiB"
         return (
             f"model {event.model}{resumed}: {event.parameters / 1e6:.1f} M parameters,"
-            f" {event.dtype} on {event.device}, threads {event.threads}"
+            f" {event.dtype} on {event.device}; {event.recipe or 'full'}{peak};"
+            f" {event.machine or f'threads {event.threads}'}"
         )
     if isinstance(event, events.Evaluated):
         return f"held-out pass@1 {event.pass_at_1:.3f}, greedy {event.greedy_pass_at_1:.3f}"

@@ -111,6 +111,12 @@ class TorchEngine:
         return self.probe.format if self.probe is not None else "exact"
 
     @property
+    def machine(self) -> str:
+        """What was measured to pay on this machine, for people."""
+        said = str(self.probe) if self.probe is not None else f"{self.threads} threads"
+        return f"{said}; {self.products} products" if self.products == "bfloat16" else said
+
+    @property
     def drawn_with(self) -> dict[str, float | str]:
         """How completions are drawn: the settings, and the format of the weights."""
         return {**asdict(self.config.sampling), "rollout_format": self.rollout_format}

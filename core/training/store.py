@@ -62,6 +62,16 @@ def made_of(folder: Path) -> Mapping[str, str]:
     return {}
 
 
+def newest_about(folder: Path) -> Mapping[str, str]:
+    """What the newest checkpoint was made of; empty when there is none that can be read."""
+    for path in reversed(whole(folder)):
+        try:
+            return read_manifest(path).about
+        except StorageError as error:
+            logger.info("%s is passed over: %s", path.name, error)
+    return {}
+
+
 def surplus(sizes: Sequence[int], keep: int, max_bytes: int) -> int:
     """How many of the oldest to drop, for sizes given oldest first; 0 `max_bytes` is no limit.
 
