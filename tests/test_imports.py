@@ -12,6 +12,8 @@ from core.home import REPO_ROOT
 
 ROOMS = ("core.training", "core.net", "core.chain")
 SHARED = {
+    "core.footprint",
+    "core.memory",
     *("core.errors", "core.rollouts", "core.events", "core.protocols", "core.schema"),
     *("core.home", "core.children", "core.frames", "core.config", "core.yamlfile"),
 }
