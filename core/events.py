@@ -177,7 +177,7 @@ class GroupsSampled(Event):
     tokens_per_s: float
     reward_mean: float
     truncated: float
-    drawn_with: dict[str, Any] = field(default_factory=dict)
+    drawn_with: dict[str, float | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

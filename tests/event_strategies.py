@@ -23,6 +23,7 @@ KINDS = {
     float | None: st.none() | NUMBER,
     list[str]: st.lists(TEXT, max_size=4),
     dict[str, float]: st.dictionaries(TEXT, NUMBER, max_size=4),
+    dict[str, float | str]: st.dictionaries(TEXT, NUMBER | TEXT, max_size=4),
     dict[str, int]: st.dictionaries(TEXT | st.just("rounds"), INTEGER, max_size=4),
 }
 
