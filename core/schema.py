@@ -46,7 +46,7 @@ class ModelSection:
     id: str = setting("waggle-tiny", "Built-in name, Hugging Face id or local path.")
     device: str = setting("auto", "Where the model runs.", choices=("auto", "cpu", "cuda", "mps"))
     dtype: str = setting(
-        "auto", "Number format of the weights.", choices=("auto", "float32", "bfloat16", "float16")
+        "auto", "Number format of the weights.", choices=("auto", "float32", "bfloat16")
     )
     threads: int = setting(
         0, "CPU threads of the trainer; 0 measures and chooses.", low=0, high=512

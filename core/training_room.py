@@ -61,12 +61,11 @@ class TrainingRoom:
         plan = self._plan(config)
         loaded = load_model(config.model, self._downloading)
         check_supported(config, loaded.model)
-        self.engine = TorchEngine(config, loaded, plan)
+        self.engine = TorchEngine(config, loaded, plan, trains=not self._visiting)
         if self._visiting:
             extra = visit(self._folder, self.engine)
         else:
             extra = self.checkpoints.resume(self.engine, self._report_damage)
-            self.engine.choose()
         if extra is not None:
             self.resumed_round = int(str(extra["round"]))
         self._emit(
@@ -80,7 +79,7 @@ class TrainingRoom:
                 checkpoint_round=self.resumed_round,
                 recipe=str(self.engine.recipe),
                 estimated_peak_mib=plan.peak_mib if plan is not None and plan.recipe else None,
-                machine=self.engine.machine,
+                machine=str(self.engine.choose()),
             )
         )
         self._emit(events.ServiceChanged(service="model", status="up"))

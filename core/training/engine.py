@@ -21,40 +21,41 @@ from core.errors import WaggleError
 from core.footprint import Recipe
 from core.memory import Plan
 from core.protocols import Progress, StepReport
-from core.rollouts import Rollout, RolloutGroup, Task, TaskId
+from core.rollouts import RolloutGroup, Task, TaskId
 from core.schema import Config, SamplingSection
-from core.training import halves, lora, state
+from core.training import lora, state
+from core.training.choices import Choices, choose, remembered
+from core.training.completing import Completer
 from core.training.gradient import Reference, trainable
 from core.training.grpo import check_clip
 from core.training.metrics import length_metrics, reward_metrics, speed_metrics
 from core.training.models import LoadedModel, load_model
 from core.training.optimizer import Optimizer
 from core.training.peaks import memory_metrics
-from core.training.probe import Measured, Probe, allowed_cores, measure
-from core.training.prompts import ANSWER_CLOSE, decode, prompt_ids
-from core.training.quantized import unavailable
 from core.training.recompute import recompute_activations
-from core.training.rollout_weights import FORMATS, RolloutWeights
+from core.training.rollout_weights import RolloutWeights
 from core.training.rows import Row, Rows, build_rows
-from core.training.sampler import sample
-from core.training.stopping import Stopping
 from core.training.update import Updated, update
 
 UNPLANNED = Recipe("full", "adamw", False, 4096, True, 512)
 """Where no memory plan was made: for models whose size is of no concern."""
-SMALL = 20_000_000
-"""Parameters below which a decode step is so short that a moment suffices to measure it."""
 
 
 class TorchEngine:
     """Implements `core.protocols.Engine` with torch and transformers."""
 
     def __init__(
-        self, config: Config, loaded: LoadedModel | None = None, plan: Plan | None = None
+        self,
+        config: Config,
+        loaded: LoadedModel | None = None,
+        plan: Plan | None = None,
+        *,
+        trains: bool = True,
     ) -> None:
         """Load `config.model` (WaggleError when it cannot be), or take a model already loaded.
 
-        plan: how to train so that it fits; without one, as the configuration says.
+        plan: how to train so that it fits; without one, as the configuration says. trains: False
+        for an engine that only samples, and loads no optimiser.
         """
         check_clip(config.training.loss_type, config.training.epsilon_high)
         self.config = config
@@ -63,10 +64,8 @@ class TorchEngine:
         self.model = self.loaded.model
         self.tokenizer = self.loaded.tokenizer
         self.step = 0
-        self.probe: Probe | None = None
-        """What was measured, or remembered, about this machine; None until it was needed."""
-        self.products = ""
-        """Number format of an update's matrix products; empty until it was chosen."""
+        self.choices: Choices | None = None
+        """What is computed how; None until it was needed."""
         self._estimated_mib = plan.peak_mib if plan is not None and plan.recipe else 0.0
         adapter = self.recipe.trained == "lora"
         if adapter:
@@ -74,6 +73,7 @@ class TorchEngine:
         if self.recipe.gradient_checkpointing:
             recompute_activations(self.model)
         training = config.training
+        self._trains = trains
         self._optimizer = Optimizer(
             lora.adapter_weights(self.model) if adapter else _weights(self.model),
             training,
@@ -82,9 +82,10 @@ class TorchEngine:
         )
         self._generator = torch.Generator().manual_seed(training.seed)
         torch.manual_seed(training.seed)
-        self._reference = self._starting_model() if training.beta else None
+        self._reference = self._starting_model() if training.beta and trains else None
         self._budget = self.recipe.micro_batch_tokens
         self._rollouts: RolloutWeights | None = None
+        self._completer = Completer(self.loaded, self.recipe.sample_rows)
         self._sampled_s = 0.0
         self._sampled_tokens = 0
 
@@ -106,20 +107,10 @@ class TorchEngine:
         return torch.get_num_threads()
 
     @property
-    def rollout_format(self) -> str:
-        """Of the weights while sampling: one of `FORMATS`."""
-        return self.probe.format if self.probe is not None else "exact"
-
-    @property
-    def machine(self) -> str:
-        """What was measured to pay on this machine, for people."""
-        said = str(self.probe) if self.probe is not None else f"{self.threads} threads"
-        return f"{said}; {self.products} products" if self.products == "bfloat16" else said
-
-    @property
     def drawn_with(self) -> dict[str, float | str]:
-        """How completions are drawn: the settings, and the format of the weights."""
-        return {**asdict(self.config.sampling), "rollout_format": self.rollout_format}
+        """How completions are drawn: the settings, and the number format of the weights."""
+        used = self.choices.probe.format if self.choices is not None else "exact"
+        return {**asdict(self.config.sampling), "rollout_format": used}
 
     def _starting_model(self) -> Reference:
         """For the KL term: the weights as first loaded, even after a resume."""
@@ -139,76 +130,15 @@ class TorchEngine:
 
         return loaded
 
-    # --- what this machine does best -----------------------------------------------------------
-
-    def choose(self) -> Probe:
-        """Threads and rollout format: as configured, as remembered, or else as measured now."""
-        if self.probe is None:
-            config, cpu = self.config, self.loaded.device.type == "cpu"
-            wished = config.sampling.rollout_format
-            if wished == "auto":
-                usable = cpu and self.recipe.rollout_copy and self.dtype == "float32"
-                formats: Sequence[str] = FORMATS if usable else ("exact",)
-            else:
-                formats = (wished,)
-            rows = config.game.groups * config.game.generations
-            tokens = rows * config.sampling.max_new_tokens
-            rows = min(rows, self.recipe.sample_rows)
-            threads = config.model.threads
-            if threads and len(formats) == 1:
-                self.probe = Probe(threads, formats[0], tokens, Measured(rows, self.dtype))
-            else:
-                self.probe = measure(
-                    self.model,
-                    rows,
-                    tokens,
-                    budget_s=0.3 if self.parameters < SMALL else 2.0,
-                    formats=formats,
-                    threads=(threads,) if threads else (),
-                )
-        torch.set_num_threads(self.probe.threads)
-        self.products = self.products or self._choose_products()
-        if self._rollouts is None or self._rollouts.format != self.probe.format:
-            self._rollouts = RolloutWeights(self.model, self.probe.format)
-        return self.probe
-
-    def _choose_products(self) -> str:
-        """The number format of an update's matrix products."""
-        wished = self.config.training.products
-        if wished == "auto":
-            return "bfloat16" if halves.speedup(self.model) >= halves.PAYS else "float32"
-        if self.loaded.device.type != "cpu" or self.dtype != "float32":
-            return "float32"  # a GPU's weights are in the format that it multiplies in
-        return wished
-
-    @property
-    def _alike(self) -> bool:
-        """Whether sampler and trainer compute with the same numbers, up to their last digit."""
-        return (
-            self.rollout_format == "exact"
-            and self.products == "float32"
-            and self.dtype == "float32"
-        )
-
-    def _remember(self, stored: Any) -> None:
-        """Go on with what was chosen before a restart, where this machine still can.
-
-        Another number of threads or another format would round otherwise, and a resumed run would
-        not be the one that was interrupted.
-        """
-        try:
-            probe = Probe.from_dict(stored)
-        except (KeyError, TypeError, ValueError):
-            return
-        config = self.config
-        if probe.threads > allowed_cores(1 << 16) or probe.format in unavailable():
-            return
-        if config.model.threads not in (0, probe.threads):
-            return
-        if config.sampling.rollout_format not in ("auto", probe.format):
-            return
-        self.probe = probe
-        self.choose()
+    def choose(self) -> Choices:
+        """How things are computed here: remembered, or else chosen and measured now."""
+        if self.choices is None:
+            self.choices = choose(self.loaded, self.config, self.recipe)
+        probe = self.choices.probe
+        torch.set_num_threads(probe.threads)
+        if self._rollouts is None or self._rollouts.format != probe.format:
+            self._rollouts = RolloutWeights(self.model, probe.format)
+        return self.choices
 
     # --- sampling -----------------------------------------------------------------------------
 
@@ -250,57 +180,21 @@ class TorchEngine:
         progress: Progress | None = None,
         weights: RolloutWeights | None = None,
     ) -> list[RolloutGroup]:
-        """`generations` unscored completions per task, in order; temperature 0 is greedy.
-
-        Raises Interrupted when `stop` is set. Progress counts finished completions. weights:
-        faster, rounded ones to sample with; by default the exact ones.
-        """
+        """As `Completer.complete`. weights: faster, rounded ones; by default the exact ones."""
         was_training = self.model.training
         self.model.eval()
-        total = len(tasks) * generations
-        at_once = max(1, self.recipe.sample_rows // generations)
-        groups: list[RolloutGroup] = []
-        closing = ANSWER_CLOSE if sampling.stop_at_answer else ""
-        stopping = Stopping(self.loaded.eos_ids, self.loaded.device, closing, self.tokenizer)
         try:
-            for start in range(0, len(tasks), at_once):
-                turn = tasks[start : start + at_once]
-                before = start * generations
-
-                def heard(done: int, before: int = before) -> None:
-                    if progress is not None:
-                        progress(before + done, total)
-
-                with weights or RolloutWeights(self.model, "exact"):
-                    sampled = sample(
-                        self.model,
-                        [prompt_ids(self.tokenizer, task) for task in turn],
-                        generations,
-                        sampling,
-                        stopping=stopping,
-                        generator=generator,
-                        stop=stop,
-                        on_finished=heard,
-                    )
-                for task, completions in zip(turn, sampled, strict=True):
-                    rollouts = tuple(
-                        Rollout(
-                            text=decode(self.tokenizer, self._without_eos(c.token_ids)),
-                            token_ids=c.token_ids,
-                            logprobs=c.logprobs,
-                            finished=c.finished,
-                        )
-                        for c in completions
-                    )
-                    groups.append(RolloutGroup(task.id, "", 0, rollouts))
+            with weights or RolloutWeights(self.model, "exact"):
+                return self._completer.complete(
+                    tasks,
+                    generations=generations,
+                    sampling=sampling,
+                    generator=generator,
+                    stop=stop,
+                    progress=progress,
+                )
         finally:
             self.model.train(was_training)
-        if progress is not None:
-            progress(total, total)
-        return groups
-
-    def _without_eos(self, ids: tuple[int, ...]) -> list[int]:
-        return list(ids[:-1] if ids and ids[-1] in self.loaded.eos_ids else ids)
 
     # --- training -----------------------------------------------------------------------------
 
@@ -338,6 +232,7 @@ class TorchEngine:
         )
 
     def _train(self, data: Rows, trained: Sequence[Row]) -> Updated:
+        choices = self.choose()
         if self._rollouts is not None:
             self._rollouts.forget()
         self.model.train()
@@ -350,8 +245,8 @@ class TorchEngine:
                 trained,
                 step=self.step,
                 budget=self._budget,
-                exact=self._alike,
-                half=self.products == "bfloat16",
+                exact=choices.alike and self.dtype == "float32",
+                half=choices.products == "bfloat16",
                 reference=self._reference,
             )
         finally:
@@ -395,8 +290,7 @@ class TorchEngine:
             facts={
                 "step": self.step,
                 "budget": self._budget,
-                "probe": self.probe.to_dict() if self.probe is not None else None,
-                "products": self.products,
+                "choices": self.choices.to_dict() if self.choices is not None else None,
                 "extra": extra,
             },
             adapter=self.recipe.trained == "lora",
@@ -406,14 +300,15 @@ class TorchEngine:
         """Restore exactly what `save` wrote; WaggleError when it is damaged or does not fit."""
         saved = state.load(Path(path), self._about)
         try:
-            self._optimizer.restore(saved.tensors)
+            if self._trains:
+                self._optimizer.restore(saved.tensors)
             state.restore_weights(saved.folder, self.model, self.recipe.trained == "lora")
             state.restore_rng(saved.tensors, self._generator)
             self.step = int(saved.facts["step"])
             self._budget = min(self._budget, int(saved.facts["budget"]))
-            if self.config.training.products in ("auto", saved.facts["products"]):
-                self.products = str(saved.facts["products"])
-            self._remember(saved.facts["probe"])
+            self.choices = remembered(saved.facts["choices"], self.config) or self.choices
+            if self.choices is not None:
+                self.choose()
             return dict(saved.facts["extra"])
         except (KeyError, ValueError) as error:
             raise WaggleError(

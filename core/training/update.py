@@ -16,6 +16,7 @@ from core.schema import Config
 from core.training.gradient import Pass, Reference, accumulate
 from core.training.models import LoadedModel
 from core.training.optimizer import Optimizer
+from core.training.outofmemory import out_of_memory
 from core.training.rows import Row, Rows
 from core.training.tally import Tally
 
@@ -120,14 +121,6 @@ def _accumulate(
         out.budget = max(one, min(how.budget, whole) // 2)
         out.metrics["out_of_memory_retries"] = out.metrics.get("out_of_memory_retries", 0.0) + 1
         how = replace(how, budget=out.budget)
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether torch, or Python, could not get memory; other RuntimeErrors are bugs."""
-    if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
-        return True
-    text = str(error)
-    return "can't allocate memory" in text or "out of memory" in text.lower()
 
 
 def _too_little(loaded: LoadedModel) -> WaggleError:

@@ -11,8 +11,8 @@ from core.rollouts import Rollout, RolloutGroup, Task, TaskId
 from core.schema import TrainingSection
 from core.training.engine import TorchEngine
 from core.training.layout import attention
+from core.training.outofmemory import out_of_memory
 from core.training.prompts import prompt_ids
-from core.training.update import out_of_memory
 from tests.training.conftest import make_config, play, scored
 
 
@@ -62,6 +62,27 @@ def test_out_of_memory_halves_the_micro_batch_and_finishes_the_round(model_folde
     handle = decoder.register_forward_pre_hook(full_above(80, seen), with_kwargs=True)
     assert "out_of_memory_retries" not in scarce.update(groups, tasks).metrics
     handle.remove()
+
+
+def test_out_of_memory_while_sampling_halves_the_rows(model_folders, game):
+    config = make_config(model_folders["qwen3"])
+    plenty, scarce = TorchEngine(config), TorchEngine(config)
+    tasks = [game.task(t) for t in game.schedule("me", 0)]
+    rows: list[int] = []
+
+    def hook(module, args, kwargs):
+        rows.append(kwargs["input_ids"].shape[0])
+        if rows[-1] > 8:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    handle = scarce.model.get_decoder().register_forward_pre_hook(hook, with_kwargs=True)
+    groups = scarce.sample(tasks, threading.Event())
+    handle.remove()
+    expected = plenty.sample(tasks, threading.Event())
+    assert [g.task for g in groups] == [g.task for g in expected]
+    assert all(len(g.rollouts) == 4 for g in groups)
+    assert max(rows) == 12
+    assert rows.count(12) == 1
 
 
 def test_no_memory_for_a_single_completion_is_said(model_folders, game):
@@ -126,7 +147,7 @@ def test_rounded_rollouts_are_corrected_and_trained_exactly(model_folders, game)
     config = make_config(model_folders["qwen3"])
     config = replace(config, sampling=replace(config.sampling, rollout_format="int8"))
     engine = TorchEngine(config)
-    if engine.choose().format != "int8":
+    if engine.choose().probe.format != "int8":
         pytest.skip("no int8 on this machine")
     report = play(engine, game, [0])[0]
     assert engine.drawn_with["rollout_format"] == "int8"
@@ -146,19 +167,19 @@ def test_what_was_measured_is_remembered(model_folders, game, tmp_path, monkeypa
     )
     engine = TorchEngine(config)
     play(engine, game, [0])
-    chosen = engine.probe
+    chosen = engine.choices
     engine.save(str(tmp_path / "c"), {})
     again = TorchEngine(config)
-    monkeypatch.setattr("core.training.engine.measure", None)  # would raise when called
+    monkeypatch.setattr("core.training.choices.measure", None)  # would raise when called
     again.load(str(tmp_path / "c"))
-    assert (again.probe.threads, again.probe.format) == (chosen.threads, chosen.format)
+    assert again.choices == chosen
     play(again, game, [1])
     # The configuration has the last word.
     wished = replace(config, sampling=replace(config.sampling, rollout_format="bfloat16"))
-    if chosen.format != "bfloat16":
+    if chosen.probe.format != "bfloat16":
         other = TorchEngine(wished)
         other.load(str(tmp_path / "c"))
-        assert other.probe is None
+        assert other.choices is None
 
 
 def test_a_closing_tag_replaces_the_end_token_in_foreign_texts(model_folders):
