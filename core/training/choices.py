@@ -1,4 +1,4 @@
-"""What is computed how on this machine: threads, format of rollouts, format of an update's products.
+"""What is computed how on this machine: threads, rollout format, format of an update's products.
 
 Configured, remembered from a checkpoint, or else measured, in this order. Kept with the checkpoint:
 another number of threads or another format would round otherwise, and a resumed run would not be
