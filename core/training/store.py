@@ -91,16 +91,19 @@ def visit(folder: Path, engine: Stateful) -> dict[str, object] | None:
     """Load the newest whole checkpoint beside the process that owns the folder; its `extra`.
 
     Changes nothing there: a damaged one is passed over, and when the owner has dropped what was
-    just being read, its newer ones are looked at. None when there is no whole one.
+    just being read, its newer ones are looked at. None when nothing was saved yet; StorageError
+    when there is something, but nothing whole.
     """
-    for _ in range(VISITS):
+    for attempt in range(VISITS):
         seen = whole(folder)
         for path in reversed(seen):
             try:
                 return engine.load(str(path))
             except StorageError as error:
                 logger.info("%s is passed over: %s", path.name, error)
-        if whole(folder) == seen:
+                if path == seen[0] and (attempt == VISITS - 1 or whole(folder) == seen):
+                    raise
+        if not seen:
             break
     return None
 

@@ -127,6 +127,14 @@ def test_a_damaged_one_is_set_aside_and_the_older_used(store, folder, damage):
     assert store.save(engine, 3, {})[0].endswith("ckpt-00000002-round-3")
 
 
+def test_a_visitor_is_told_when_nothing_is_whole(store, folder):
+    store.save(Counter(), 1, {"round": 1})
+    (whole(folder)[0] / "state.json").unlink()
+    with pytest.raises(StorageError, match="damaged"):
+        visit(folder, Counter())
+    assert names(folder) == ["ckpt-00000001-round-1"]
+
+
 def test_of_damaged_ones_the_newest_is_kept(store, folder):
     engine = Counter()
     for number in (1, 2, 3, 2):
