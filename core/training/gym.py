@@ -6,7 +6,10 @@ sets, of seeds that may be used, or of answers.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import importlib.metadata
+import json
 import sys
 import threading
 import types
@@ -59,6 +62,64 @@ def version() -> str:
     return importlib.metadata.version("reasoning-gym")
 
 
+ALIKE = 4
+"""Datasets of different seeds that must have been alike before the next ones are copies."""
+
+
 def build(name: str, seed: int, size: int, params: Mapping[str, Any]) -> Any:
-    """A dataset object. ValueError, AssertionError or TypeError when it refuses its parameters."""
-    return reasoning_gym().create_dataset(name, seed=seed, size=size, **params)
+    """A dataset object. ValueError, AssertionError or TypeError when it refuses its parameters.
+
+    A few generators read and filter a word list whenever they are made, which takes longer than
+    all that is then drawn from them. Where that was seen to give the same for every seed, the next
+    dataset takes it over from one that is there.
+    """
+    return _maker(name, size, json.dumps(params, sort_keys=True)).make(seed)
+
+
+@functools.lru_cache(maxsize=256)
+def _maker(name: str, size: int, params: str) -> _Maker:
+    return _Maker(name, size, json.loads(params))
+
+
+class _Maker:
+    """Makes one dataset for many seeds. Thread-safe."""
+
+    def __init__(self, name: str, size: int, params: Mapping[str, Any]) -> None:
+        self._name = name
+        self._size = size
+        self._params = params
+        self._lock = threading.Lock()
+        self._first: Any = None
+        self._seeds: set[int] = set()
+        """Of the datasets that were made and found alike; empty once two were not."""
+
+    def make(self, seed: int) -> Any:
+        with self._lock:
+            if len(self._seeds) >= ALIKE:
+                return _with_seed(self._first, seed)
+            made = reasoning_gym().create_dataset(
+                self._name, seed=seed, size=self._size, **self._params
+            )
+            if self._first is None:
+                self._first, self._seeds = made, {seed}
+            elif self._seeds:
+                alike = _apart_from_seed(made) == _apart_from_seed(self._first)
+                self._seeds = {*self._seeds, seed} if alike else set()
+            return made
+
+
+def _apart_from_seed(dataset: Any) -> dict[str, Any]:
+    """What the dataset holds. Drawing must not have changed it, or it will differ from a new one's;
+    what is compared by identity, as random number generators are, differs in any case.
+    """
+    held = {key: value for key, value in vars(dataset).items() if key != "seed"}
+    return held | {"config": dataclasses.replace(dataset.config, seed=None)}
+
+
+def _with_seed(dataset: Any, seed: int) -> Any:
+    """A dataset of another seed that shares everything else."""
+    made = object.__new__(type(dataset))
+    vars(made).update(vars(dataset))
+    made.seed = seed
+    made.config = dataclasses.replace(dataset.config, seed=seed)
+    return made
