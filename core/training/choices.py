@@ -7,6 +7,7 @@ the one that was interrupted.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +15,15 @@ from typing import Any
 from core.footprint import Recipe
 from core.schema import Config
 from core.training import halves
-from core.training.models import LoadedModel
+from core.training.models import LoadedModel, choose_threads
 from core.training.probe import Measured, Probe, allowed_cores, measure
 from core.training.quantized import unavailable
 from core.training.rollout_weights import FORMATS
 
 SMALL = 20_000_000
 """Parameters below which a decode step is so short that a moment suffices to measure it."""
+QUIET = 0.6
+"""Processes that want a core, per core, up to which the machine counts as quiet."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def choose(loaded: LoadedModel, config: Config, recipe: Recipe) -> Choices:
     rows = config.game.groups * config.game.generations
     tokens = rows * config.sampling.max_new_tokens
     rows = min(rows, recipe.sample_rows)
-    threads = config.model.threads
+    threads = config.model.threads or _unmeasured(config.swarm.nodes)
     if threads and len(formats) == 1:
         dtype = str(loaded.dtype).removeprefix("torch.")
         probe = Probe(threads, formats[0], tokens, Measured(rows, dtype))
@@ -73,6 +76,17 @@ def choose(loaded: LoadedModel, config: Config, recipe: Recipe) -> Choices:
         pays = halves.speedup(loaded.model) >= halves.PAYS
         products = "bfloat16" if pays else "float32"
     return Choices(probe, products)
+
+
+def _unmeasured(nodes: int) -> int:
+    """Threads where measuring them would tell what else runs now, not what the machine can do.
+
+    A busy minute must not decide for a node that runs for months. 0: it is quiet, measure.
+    """
+    cores = allowed_cores(os.cpu_count() or 1)
+    if nodes == 1 and os.getloadavg()[0] <= QUIET * cores:
+        return 0
+    return max(1, choose_threads(0) // nodes)
 
 
 def remembered(stored: Mapping[str, Any] | None, config: Config) -> Choices | None:
