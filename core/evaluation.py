@@ -10,6 +10,7 @@ import json
 import sys
 import threading
 
+from core import pools
 from core.config import Effective
 from core.home import Home
 from core.training_room import EVAL_SEED, TrainingRoom
@@ -25,7 +26,8 @@ def evaluate(
     as_json: bool = False,
 ) -> int:
     """Print pass@1 (sampled and greedy) on seeds that no training ever sees; 0 when done."""
-    room = TrainingRoom(effective.config, home, lambda event: None, visiting=True)
+    config = pools.settle(effective, home, keep=False).config
+    room = TrainingRoom(config, home, lambda event: None, visiting=True)
     told = not as_json and sys.stderr.isatty()
     try:
         room.load()

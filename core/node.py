@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 
 import core
-from core import events, logs, narrate, supervisor
+from core import events, logs, narrate, pools, supervisor
 from core.chain_room import ChainRoom, LocalClock
 from core.commands import Commands
 from core.config import Effective
@@ -31,8 +31,9 @@ class Node:
     """One node on one home. `bus` carries its events; its methods are safe from any thread."""
 
     def __init__(self, effective: Effective, home: Home, *, max_rounds: int | None = None) -> None:
-        self.effective = effective
-        self.config = effective.config
+        # A pool is drawn from once, then this home keeps its model.
+        self.effective = pools.settle(effective, home)
+        self.config = self.effective.config
         self.home = home
         self.bus = events.EventBus()
         self.commands = Commands()
