@@ -172,11 +172,8 @@ def write_trainer(folder: Path, tensors: Mapping[str, Tensor], facts: dict[str, 
 
 def read_trainer(folder: Path) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
     """StorageError when the files are missing, damaged or of another format."""
-    try:
-        facts = read_facts(folder)
-        return _files(folder, TRAINER), facts
-    except (OSError, SafetensorError) as error:
-        raise _unreadable(folder, error) from error
+    facts = read_facts(folder)
+    return _files(folder, TRAINER), facts
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
@@ -187,7 +184,11 @@ def read_facts(folder: Path) -> dict[str, Any]:
             raise ValueError(f"it has format {facts['format']}, this Waggle reads {FORMAT}")
         return dict(facts)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _unreadable(folder, error) from error
+        raise StorageError(
+            f"The trainer's state in {folder} cannot be read",
+            str(error),
+            "Move that folder away; an older checkpoint is used then",
+        ) from error
 
 
 def rng_tensors(generator: torch.Generator) -> dict[str, Tensor]:
@@ -215,11 +216,3 @@ def restore_rng(tensors: Mapping[str, Tensor], generator: torch.Generator) -> No
 
 def _files(folder: Path, stem: str) -> TensorFiles:
     return TensorFiles(sorted(folder.glob(f"{stem}*.safetensors")))
-
-
-def _unreadable(folder: Path, error: Exception) -> StorageError:
-    return StorageError(
-        f"The trainer's state in {folder} cannot be read",
-        str(error),
-        "Move that folder away; an older checkpoint is used then",
-    )

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
+from core.errors import StorageError
 
 SHARD_BYTES = 2 << 30
 """Largest file, and the most that is copied from a GPU to the host at a time."""
@@ -30,16 +34,24 @@ def write_tensors(folder: Path, stem: str, tensors: Mapping[str, Tensor]) -> Non
 class TensorFiles(Mapping[str, Tensor]):
     """The tensors of some safetensors files on the CPU, each read when it is asked for.
 
-    The files stay open, so they can still be read when somebody deletes them meanwhile.
+    A file is open only while one of its tensors is read: an open one stays mapped, and everything
+    read so far would count as this process's memory. StorageError when a file is missing or
+    damaged, at the beginning or later.
     """
 
     def __init__(self, files: Iterable[Path]) -> None:
-        """OSError or SafetensorError when a file is missing or damaged."""
-        self._open = [safe_open(file, framework="pt") for file in files]
-        self._at = {name: source for source in self._open for name in source.keys()}  # noqa: SIM118
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        self._at: dict[str, Path] = {}
+        for file in files:
+            with _reading(file) as source:
+                for name in source.keys():  # noqa: SIM118 - no mapping
+                    self._at[name] = file
+                    self._shapes[name] = tuple(source.get_slice(name).get_shape())
 
     def __getitem__(self, name: str) -> Tensor:
-        return self._at[name].get_tensor(name)
+        with _reading(self._at[name]) as source:
+            tensor: Tensor = source.get_tensor(name)
+            return tensor
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._at)
@@ -49,7 +61,20 @@ class TensorFiles(Mapping[str, Tensor]):
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """From the headers alone."""
-        return {n: tuple(s.get_slice(n).get_shape()) for n, s in self._at.items()}
+        return self._shapes
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[Any]:
+    try:
+        with safe_open(file, framework="pt") as source:
+            yield source
+    except (OSError, SafetensorError) as error:
+        raise StorageError(
+            f"The checkpoint file {file} cannot be read",
+            str(error),
+            "Move its folder away; an older checkpoint is used then",
+        ) from error
 
 
 def _shards(tensors: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
