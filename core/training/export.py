@@ -165,6 +165,8 @@ def _export(path: Path, target: Path, progress: Progress | None) -> Exported:
 
 def _merge(path: Path, folder: Path, model_id: str, progress: Progress | None) -> None:
     """In float32: in 16 bits, most of what an adapter learns would be rounded away."""
+    import warnings
+
     import torch
     from peft import PeftModel
 
@@ -176,7 +178,9 @@ def _merge(path: Path, folder: Path, model_id: str, progress: Progress | None) -
     quiet_transformers()
     base = locate(model_id, progress)
     model = load_weights(model_id, base, torch.float32)
-    merged = PeftModel.from_pretrained(model, str(path)).merge_and_unload()
+    with warnings.catch_warnings():  # peft uses what transformers is about to rename
+        warnings.simplefilter("ignore", FutureWarning)
+        merged = PeftModel.from_pretrained(model, str(path)).merge_and_unload()
     merged.save_pretrained(folder, max_shard_size=SHARD_BYTES)
     load_tokenizer(model_id, base).save_pretrained(folder)
 
