@@ -76,6 +76,7 @@ def main() -> None:
         prompt_tokens=work.prompt_tokens,
     )
     found.require(work.model)
+    print(f"  plan: {found}; estimated {found.peak / 2**30:.2f} GiB", flush=True)
 
     def load() -> Any:
         from core.training.engine import TorchEngine
@@ -100,7 +101,7 @@ def main() -> None:
         "plan": str(found),
         "estimated_gib": found.peak / 2**30,
         "threads": engine.threads,
-        "rollout_format": engine.rollout_format,
+        "sampling": engine.drawn_with,
         "training": asdict(config.training),
         "metrics": report.metrics,
     }
