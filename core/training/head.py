@@ -92,6 +92,7 @@ def backward(
     if head.weight.requires_grad:
         if head.weight.grad is None:
             head.weight.grad = torch.zeros_like(head.weight)
+        # Never in bfloat16: its product would need a tensor of that size, which costs more time.
         head.weight.grad.addmm_(gradient.t(), chunk.hidden)
     if head.bias is not None and head.bias.requires_grad:
         bias = gradient.sum(0)
