@@ -48,22 +48,12 @@ def round_of(path: Path) -> int:
     return int(match.group(2)) if match else 0
 
 
-def made_of(folder: Path) -> Mapping[str, str]:
+def newest_about(folder: Path) -> Mapping[str, str]:
     """What the newest checkpoint says it is of (see `state.save`); empty when there is none.
 
     Read from its manifest alone, before any model is loaded: where `auto` leaves the recipe open,
     a run goes on as it began.
     """
-    for path in reversed(whole(folder)):
-        try:
-            return read_manifest(path).about
-        except StorageError as error:
-            logger.info("%s is passed over: %s", path.name, error)
-    return {}
-
-
-def newest_about(folder: Path) -> Mapping[str, str]:
-    """What the newest checkpoint was made of; empty when there is none that can be read."""
     for path in reversed(whole(folder)):
         try:
             return read_manifest(path).about

@@ -12,7 +12,7 @@ from core.errors import StorageError, WaggleError
 from core.training import lora, state
 from core.training.checkpoint import read_manifest
 from core.training.engine import TorchEngine
-from core.training.store import CheckpointStore, made_of
+from core.training.store import CheckpointStore, newest_about
 from core.training.tensorfiles import TensorFiles, write_tensors
 from tests.training.conftest import make_config, make_model, make_tokenizer, play
 
@@ -110,8 +110,8 @@ def test_an_adapter_is_saved_without_its_base(model_folders, tmp_path, game):
     files = read_manifest(Path(path)).files
     assert not any(name.startswith("model") for name in files)
     assert {"adapter_model.safetensors", "adapter_config.json"} <= set(files)
-    assert made_of(tmp_path)["recipe"] == "lora"
-    assert made_of(tmp_path)["model"] == config.model.id
+    assert newest_about(tmp_path)["recipe"] == "lora"
+    assert newest_about(tmp_path)["model"] == config.model.id
     play(engine, game, [2])
     resumed = TorchEngine(config)
     assert store.resume(resumed, lambda error: pytest.fail(str(error))) == {"round": 1}
@@ -125,8 +125,8 @@ def test_an_adapter_is_saved_without_its_base(model_folders, tmp_path, game):
         full.load(path)
 
 
-def test_made_of_nothing(tmp_path):
-    assert made_of(tmp_path / "none") == {}
+def test_nothing_saved_is_about_nothing(tmp_path):
+    assert newest_about(tmp_path / "none") == {}
 
 
 def test_random_states_come_back():
