@@ -24,6 +24,7 @@ from core.protocols import Progress, StepReport
 from core.rollouts import RolloutGroup, Task, TaskId
 from core.schema import Config, SamplingSection
 from core.training import lora, state
+from core.training.allocator import keep_freed
 from core.training.choices import Choices, choose, remembered
 from core.training.completing import Completer
 from core.training.gradient import Reference, trainable
@@ -62,6 +63,8 @@ class TorchEngine:
         self.recipe = plan.recipe if plan is not None and plan.recipe else _as_configured(config)
         self.loaded = loaded or load_model(config.model)
         self.model = self.loaded.model
+        if self.loaded.device.type == "cpu":
+            keep_freed(sum(weight.nbytes for weight in self.model.parameters()))
         self.tokenizer = self.loaded.tokenizer
         self.step = 0
         self.choices: Choices | None = None

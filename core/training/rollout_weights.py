@@ -8,7 +8,6 @@ where they are, exact and shared: nothing of the training side notices. How a co
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -20,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import WaggleError
+from core.training.allocator import trim
 from core.training.fused import fused_adapters, fused_norms
 from core.training.quantized import (
     Bfloat16Linear,
@@ -99,6 +99,7 @@ class RolloutWeights:
         if reason:
             raise refusal(format, reason)
         self._model = model
+        self._model_bytes = sum(p.nbytes for p in model.parameters())
         self._norms = list(fused_norms(model))
 
     @property
@@ -129,7 +130,7 @@ class RolloutWeights:
             ):
                 self._copies[module] = _Copy.of(packed, module.weight)
                 self.packs += 1
-        trim()
+        trim(self._model_bytes)
         return len(stale)
 
     def _pack(self, weight: Tensor) -> PackedLinear:
@@ -147,12 +148,12 @@ class RolloutWeights:
         """
         for module in [m for m in self._copies if m.weight.requires_grad]:
             del self._copies[module]
-        trim()
+        trim(self._model_bytes)
 
     def release(self) -> None:
         """Free every copy."""
         self._copies.clear()
-        trim()
+        trim(self._model_bytes)
 
     def __enter__(self) -> RolloutWeights:
         if self._swapped:
@@ -197,13 +198,6 @@ def one_matrix_per_thread() -> Iterator[ThreadPoolExecutor]:
             yield pool
     finally:
         torch.set_num_threads(threads)
-
-
-def trim() -> None:
-    """Give freed memory back to the system; glibc keeps that of other threads for itself."""
-    release = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if release is not None:
-        release(0)
 
 
 def refusal(format: str, reason: str) -> WaggleError:
