@@ -303,9 +303,9 @@ class TorchEngine:
         """Restore exactly what `save` wrote; WaggleError when it is damaged or does not fit."""
         saved = state.load(Path(path), self._about)
         try:
+            state.restore_weights(saved.folder, self.model, self.recipe.trained == "lora")
             if self._trains:
                 self._optimizer.restore(saved.tensors)
-            state.restore_weights(saved.folder, self.model, self.recipe.trained == "lora")
             state.restore_rng(saved.tensors, self._generator)
             self.step = int(saved.facts["step"])
             self._budget = min(self._budget, int(saved.facts["budget"]))

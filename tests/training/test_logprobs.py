@@ -11,8 +11,8 @@ from core.training.gradient import Pass, accumulate
 from core.training.grpo import Normaliser
 from core.training.logprobs import completion_logprobs, score
 from core.training.models import load_model
-from core.training.recompute import recompute_activations
 from core.training.packing import pack
+from core.training.recompute import recompute_activations
 from core.training.rows import Row, Rows
 
 PROMPTS = [[5, 9, 40, 41, 7, 8, 30], [60, 61], [70, 71, 72, 73]]
