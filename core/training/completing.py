@@ -24,9 +24,9 @@ class Completer:
     """Asks the model, as it is now; remembers how many completions at once the memory allowed."""
 
     def __init__(self, loaded: LoadedModel, rows: int) -> None:
-        """rows: most completions decoded at once."""
         self._loaded = loaded
-        self._rows = rows
+        self.rows = rows
+        """Most completions decoded at once."""
 
     def complete(
         self,
@@ -48,7 +48,7 @@ class Completer:
         stopping = Stopping(loaded.eos_ids, loaded.device, closing, loaded.tokenizer)
         groups: list[RolloutGroup] = []
         while len(groups) < len(tasks):
-            at_once = max(1, self._rows // generations)
+            at_once = max(1, self.rows // generations)
             turn = tasks[len(groups) : len(groups) + at_once]
             before, state = len(groups) * generations, generator.get_state()
 
@@ -71,8 +71,8 @@ class Completer:
                 if not out_of_memory(error) or len(turn) == 1:
                     raise
                 generator.set_state(state)
-                self._rows = max(1, len(turn) // 2) * generations
-                logger.warning("out of memory while sampling: now %d rows at once", self._rows)
+                self.rows = max(1, len(turn) // 2) * generations
+                logger.warning("out of memory while sampling: now %d rows at once", self.rows)
                 continue
             groups += [
                 RolloutGroup(task.id, "", 0, tuple(map(self._rollout, completions)))

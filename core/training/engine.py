@@ -293,6 +293,7 @@ class TorchEngine:
             facts={
                 "step": self.step,
                 "budget": self._budget,
+                "sample_rows": self._completer.rows,
                 "choices": self.choices.to_dict() if self.choices is not None else None,
                 "extra": extra,
             },
@@ -308,7 +309,9 @@ class TorchEngine:
                 self._optimizer.restore(saved.tensors)
             state.restore_rng(saved.tensors, self._generator)
             self.step = int(saved.facts["step"])
+            # What is free now may allow more; the same sums and draws come from the same sizes.
             self._budget = min(self._budget, int(saved.facts["budget"]))
+            self._completer.rows = min(self._completer.rows, int(saved.facts["sample_rows"]))
             self.choices = remembered(saved.facts["choices"], self.config) or self.choices
             if self.choices is not None:
                 self.choose()
