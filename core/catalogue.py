@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from core import yamlfile
-from core.config import Effective
+from core.config import Effective, settings
 from core.errors import ConfigError, WaggleError
 from core.home import REPO_ROOT
 from core.memory import Plan, plan
-from core.schema import Config, SamplingSection, TrainingSection
+from core.schema import Config
 from core.shape import Shape, from_entry, read_config
 
 CATALOGUE = REPO_ROOT / "configs" / "models.yaml"
@@ -28,6 +28,14 @@ SHOWN = "configs/models.yaml"
 BUILT_IN = REPO_ROOT / "configs" / "models"
 POOLS = "pools"
 """The section of the catalogue that lists pools; every other one is a model."""
+SUITED = (
+    "sampling.max_new_tokens",
+    "sampling.rollout_format",
+    "training.learning_rate",
+    "training.schedule",
+    "training.schedule_steps",
+)
+"""Settings whose values in a profile suit the profile's own model only."""
 MAX_HEADER_BYTES = 32 * 1024 * 1024
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
@@ -138,15 +146,21 @@ def plan_for(model_id: str, effective: Effective, free_bytes: int, device: str) 
 
 
 def for_model(effective: Effective, model_id: str) -> Config:
-    """The settings if that model were chosen. A profile's token cap and learning rate suit the
-    profile's own model: another one gets the defaults, unless a person set them."""
+    """The settings if that model were chosen. Of the settings that suit the profile's own model
+    another one gets the defaults, unless a person set them."""
     config = effective.config
     if model_id == config.model.id:
         return config
-    sampling, training = config.sampling, config.training
-    if effective.origins["sampling.max_new_tokens"].layer == "profile":
-        sampling = replace(sampling, max_new_tokens=SamplingSection.max_new_tokens)
-    if effective.origins["training.learning_rate"].layer == "profile":
-        training = replace(training, learning_rate=TrainingSection.learning_rate)
-    model = replace(config.model, id=model_id)
-    return replace(config, model=model, sampling=sampling, training=training)
+    sections: dict[str, Any] = {"model": replace(config.model, id=model_id)}
+    for key, default in defaults_for_others().items():
+        if effective.origins[key].layer == "profile":
+            section, name = key.split(".")
+            sections[section] = replace(
+                sections.get(section, getattr(config, section)), **{name: default}
+            )
+    return replace(config, **sections)
+
+
+def defaults_for_others() -> dict[str, Any]:
+    """What models other than a profile's own get, by key, for every one of `SUITED`."""
+    return {key: settings()[key].default for key in SUITED}

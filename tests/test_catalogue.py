@@ -66,6 +66,9 @@ def test_a_profiles_values_stay_with_the_profiles_model() -> None:
     effective = config.load("solo", env={})
     assert catalogue.for_model(effective, "waggle-tiny").sampling.max_new_tokens == 32
     assert catalogue.for_model(effective, "Qwen/Qwen3-0.6B").sampling.max_new_tokens == 256
+    other = catalogue.for_model(effective, "Qwen/Qwen3-0.6B").training
+    assert (other.learning_rate, other.schedule) == (1e-6, "constant")
+    assert other.iterations == effective.config.training.iterations
     mine = config.load("solo", env={}, sets=["sampling.max_new_tokens=40"])
     assert catalogue.for_model(mine, "Qwen/Qwen3-0.6B").sampling.max_new_tokens == 40
 

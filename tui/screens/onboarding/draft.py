@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.schema import EvalSection, LogSection, ModelSection, SamplingSection, TrainingSection
+from core import catalogue
+from core.schema import EvalSection, LogSection, ModelSection
 
 LOCAL = {"solo": 1, "trio": 3}
 """Profiles that run a whole swarm on this machine, and their number of nodes."""
@@ -47,8 +48,7 @@ class Draft:
             out["model.id"] = self.model
             if self.model != ModelSection.id:
                 # The profiles' values suit the built-in model only.
-                out["training.learning_rate"] = TrainingSection.learning_rate
-                out["sampling.max_new_tokens"] = SamplingSection.max_new_tokens
+                out |= catalogue.defaults_for_others()
                 out |= dict(self.planned)
         if "eval.every_rounds" in self.chosen:
             out["eval.every_rounds"] = self.eval_every
