@@ -6,3 +6,7 @@ import os
 # another sleep instead of spinning. Spinning is a little quicker on an idle machine, and ten times
 # slower as soon as another process wants a core (measured: 2 threads on 2 busy cores).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# Read by torch at its first allocation: large tensors come in huge pages (madvise), so that giving
+# memory back after use costs few page faults.
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")

@@ -24,7 +24,7 @@ from core.protocols import Progress, StepReport
 from core.rollouts import RolloutGroup, Task, TaskId
 from core.schema import Config, SamplingSection
 from core.training import lora, state
-from core.training.allocator import keep_freed
+from core.training.allocator import tune
 from core.training.choices import Choices, choose, remembered
 from core.training.completing import Completer
 from core.training.gradient import Reference, trainable
@@ -64,7 +64,7 @@ class TorchEngine:
         self.loaded = loaded or load_model(config.model)
         self.model = self.loaded.model
         if self.loaded.device.type == "cpu":
-            keep_freed(sum(weight.nbytes for weight in self.model.parameters()))
+            tune(sum(weight.nbytes for weight in self.model.parameters()))
         self.tokenizer = self.loaded.tokenizer
         self.step = 0
         self.choices: Choices | None = None

@@ -16,9 +16,9 @@ PAGES = 2048
 SCRIPT = """
 import resource
 import torch
-from core.training.allocator import keep_freed
+from core.training.allocator import tune
 
-keep_freed({size})
+tune({size})
 def work():
     torch.ones(1 << 20)  # 4 MiB, freed at once
 for _ in range(50):  # until the heap has grown to what is needed
