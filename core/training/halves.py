@@ -30,8 +30,9 @@ SMALL = 1 << 20
 def half_products(model: nn.Module) -> Iterator[None]:
     """While entered, the model's linear layers multiply in bfloat16, forwards and backwards."""
     layers = list(linears(model))
+    latest = _Latest()
     for layer in layers:
-        layer.forward = _forward_of(layer)  # type: ignore[method-assign]
+        layer.forward = _forward_of(layer, latest)  # type: ignore[method-assign]
     try:
         yield
     finally:
@@ -72,31 +73,44 @@ def _product(x: Tensor, weight: Tensor) -> Tensor:
     return functional.linear(x, weight)
 
 
+class _Latest:
+    """The input rounded last: query, key and value share theirs, and so do gate and up."""
+
+    def __init__(self) -> None:
+        self._of: Tensor | None = None
+        self._half: Tensor | None = None
+
+    def half(self, x: Tensor) -> Tensor:
+        if self._of is not x or self._half is None:
+            self._of, self._half = x, x.detach().bfloat16()
+        return self._half
+
+
 class _HalfLinear(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        half = x.bfloat16()
+    def forward(ctx: Any, x: Tensor, half: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(half, weight)
         out = _product(half, weight.bfloat16()).to(x.dtype)
         return out if bias is None else out.add_(bias)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         half, weight = ctx.saved_tensors
-        wants_x, wants_weight, wants_bias = ctx.needs_input_grad
+        wants_x, _, wants_weight, wants_bias = ctx.needs_input_grad
         slope_half = slope.bfloat16()
         flat = slope_half.flatten(0, -2)
         return (
             (slope_half @ weight.bfloat16()).to(slope.dtype) if wants_x else None,
+            None,
             (flat.t() @ half.flatten(0, -2)).to(weight.dtype) if wants_weight else None,
             slope.flatten(0, -2).sum(0) if wants_bias else None,
         )
 
 
-def _forward_of(layer: nn.Linear) -> Any:
+def _forward_of(layer: nn.Linear, latest: _Latest) -> Any:
     def forward(x: Tensor) -> Tensor:
-        out: Tensor = _HalfLinear.apply(x, layer.weight, layer.bias)
+        out: Tensor = _HalfLinear.apply(x, latest.half(x), layer.weight, layer.bias)
         return out
 
     return forward
