@@ -10,9 +10,9 @@ update. Every contestant is a process of its own, which first plays a round of 4
 one; its peak memory is the operating system's count for the whole process. With `--repeat`, the
 order alternates; ratios are medians over the pairs.
 
-GenRL 0.3.0 runs in an environment that this makes (`peers/environment.py`). `--recipe`,
-`--optimizer` and `--precision` bind both sides as far as they have them: GenRL always trains every
-weight in float32 with Adam. Waggle's format of rollouts is `--rollout-format`.
+GenRL 0.3.0 runs in an environment that this makes (`peers/environment.py`); it always trains every
+weight in float32 with Adam. `--recipe` binds both sides; `--precision` and `--peer-optimizer` are
+TRL's; the other settings are Waggle's.
 
 Prints a table and, as its last line, one JSON object: `sampling_speedup` and `round_speedup` (how
 many times faster Waggle is), `peak_memory_ratio` (Waggle's over the other's), every raw figure and
@@ -99,6 +99,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=1, help="pairs of rounds (1)")
     parser.add_argument("--recipe", choices=["full", "lora"], default="full")
     parser.add_argument("--optimizer", choices=["adamw", "adafactor", "adamw8bit"], default="adamw")
+    parser.add_argument("--peer-optimizer", choices=["adamw", "adafactor"], default="adamw")
+    parser.add_argument("--micro-batch-tokens", type=int, default=0)
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument(
         "--rollout-format", choices=["auto", "exact", "bfloat16", "int8"], default="auto"
@@ -117,8 +119,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if not options.against and not options.smoke:
         parser.error("--against genrl or --against trl")
-    if options.against == "genrl" and (options.recipe, options.optimizer) != ("full", "adamw"):
-        parser.error("GenRL trains every weight with Adam; leave --recipe and --optimizer")
+    if options.against == "genrl" and (options.recipe, options.peer_optimizer) != ("full", "adamw"):
+        parser.error("GenRL trains every weight with Adam; leave --recipe and --peer-optimizer")
     return options
 
 

@@ -49,7 +49,7 @@ def main() -> None:
 
         peft_config = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear")
     batch = settings["per_device_train_batch_size"]
-    optimizers = {"adamw": "adamw_torch", "adafactor": "adafactor", "adamw8bit": "adamw_8bit"}
+    optimizers = {"adamw": "adamw_torch", "adafactor": "adafactor"}
 
     class Timed(GRPOTrainer):
         def _generate(self, *rest: Any, **more: Any) -> Any:
@@ -91,7 +91,7 @@ def main() -> None:
                 max_steps=2,
                 seed=work.seed,
                 learning_rate=work.learning_rate,
-                optim=optimizers[work.optimizer],
+                optim=optimizers[work.peer_optimizer],
                 num_generations=work.generations,
                 max_completion_length=work.new_tokens,
                 per_device_train_batch_size=batch,
@@ -105,7 +105,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         trainer = clock.timed("load", load)
         trainer.train()
-    clock.report(trainer.lengths, settings | {"recipe": work.recipe, "optimizer": work.optimizer})
+    clock.report(trainer.lengths, settings | {"recipe": work.recipe, "optimizer": work.peer_optimizer})
 
 
 if __name__ == "__main__":

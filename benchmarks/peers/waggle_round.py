@@ -38,6 +38,7 @@ def config_for(work: Work) -> Config:
             optimizer=work.optimizer,
             learning_rate=work.learning_rate,
             gradient_checkpointing=work.checkpointing,
+            micro_batch_tokens=work.micro_batch_tokens,
             mask_truncated=False,
             seed=work.seed,
         ),

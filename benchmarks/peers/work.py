@@ -28,10 +28,10 @@ AROUND = 1
 
 @dataclass(frozen=True)
 class Work:
-    """One round. `recipe`, `optimizer` and `precision` bind the contestants that have a choice.
+    """One round. `recipe` binds the contestants that have a choice.
 
-    precision: of TRL's arithmetic over float32 weights, `float32` or `bfloat16`. The last three
-    before the learning rate are settings of Waggle.
+    precision: of TRL's arithmetic over float32 weights, `float32` or `bfloat16`.
+    peer_optimizer: TRL's; GenRL has Adam only. From `optimizer` to `max_ram_gib`: of Waggle.
     """
 
     model: str
@@ -42,8 +42,10 @@ class Work:
     new_tokens: int = 128
     threads: int = 2
     recipe: str = "full"
-    optimizer: str = "adamw"
     precision: str = "float32"
+    peer_optimizer: str = "adamw"
+    optimizer: str = "adamw"
+    micro_batch_tokens: int = 0
     rollout_format: str = "auto"
     checkpointing: str = "auto"
     max_ram_gib: float = 0.0
