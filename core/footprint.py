@@ -7,7 +7,6 @@ how well). Choosing a recipe is `memory.py`'s work; what is free is `free_memory
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.shape import Shape
@@ -23,7 +22,8 @@ DECODE_BUFFERS = 3
 STATE_BYTES = {"adamw": 8.0, "adamw8bit": 2.1, "adafactor": 0.02}
 """Optimiser state per trained weight. Adafactor keeps row and column sums only."""
 OPTIMIZERS = {"adamw": "AdamW", "adamw8bit": "8-bit AdamW", "adafactor": "Adafactor"}
-COPY_BYTES = {"int8": 1, "bfloat16": 2}
+INT8_BLOCK = 512
+"""Packed int8 matrices have a whole number of these many inputs."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ class Work:
     """A round. tasks: groups that are sampled; trained: groups of the update, others' included.
 
     prompt, new: tokens of a prompt and of a completion, at most. weight_bytes: of a weight as
-    loaded. copy_bytes: of a weight in the rollout copy. reference: a frozen second model (KL term).
+    loaded. rollout_format: of the rollout copy, `int8` or `bfloat16`. reference: a frozen second
+    model (KL term).
     """
 
     tasks: int
@@ -66,7 +67,7 @@ class Work:
     prompt: int
     new: int
     weight_bytes: int = FLOAT
-    copy_bytes: int = 1
+    rollout_format: str = "int8"
     lora_rank: int = 16
     reference: bool = False
 
@@ -95,7 +96,7 @@ def phases(shape: Shape, recipe: Recipe, work: Work) -> dict[str, dict[str, int]
     if work.reference and full:
         always["the reference model"] = parameters * work.weight_bytes
     state = {"optimiser state": master + int(trained * STATE_BYTES[recipe.optimizer])}
-    copy = {"rollout copy": (shape.linear + shape.head) * work.copy_bytes * recipe.rollout_copy}
+    copy = {"rollout copy": rollout_copy(shape, work) if recipe.rollout_copy else 0}
     return {
         "load": dict(always),
         "sample": {**always, **state, **copy, **_sampling(shape, recipe, work)},
@@ -158,5 +159,15 @@ def saved_per_token(shape: Shape, work: Work, lora: bool) -> int:
     return kept + (7 * work.lora_rank if lora else 0)
 
 
-def largest(parts: Mapping[str, int]) -> str:
-    return max(parts, key=lambda name: parts[name])
+def rollout_copy(shape: Shape, work: Work) -> int:
+    """Bytes of every linear layer in the sampler's own format, the LM head included."""
+    if work.rollout_format == "bfloat16":
+        return 2 * (shape.linear + shape.head)
+    hidden, q, kv, wide = shape.hidden, shape.q_width, shape.kv_width, shape.intermediate
+    layer = _packed(hidden, q + 2 * kv + 2 * wide) + _packed(q, hidden) + _packed(wide, hidden)
+    return shape.layers * layer + _packed(hidden, shape.vocab)
+
+
+def _packed(inputs: int, outputs: int) -> int:
+    """An int8 matrix: padded rows, and what is kept of each row's scale and sum."""
+    return outputs * (math.ceil(inputs / INT8_BLOCK) * INT8_BLOCK + 12)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.errors import WaggleError
-from core.footprint import COPY_BYTES, OPTIMIZERS, Recipe, Work, phases
+from core.footprint import OPTIMIZERS, Recipe, Work, phases
 from core.schema import Config
 from core.shape import Shape
 
@@ -113,31 +113,33 @@ def plan(
     """
     if shape is None:
         return Plan("unknown", free_bytes)
-    work = _work(config, device, tasks, generations, prompt_tokens, new_tokens)
+    work = work_of(config, device, tasks, generations, prompt_tokens, new_tokens)
     found = _first(shape, config, free_bytes, device, work)
     if found.verdict == "too large":
         return _advised(shape, config, found, device, work)
     return found
 
 
-def _work(
+def work_of(
     config: Config,
-    device: str,
-    tasks: int | None,
-    generations: int | None,
-    prompt: int,
-    new: int | None,
+    device: str = "cpu",
+    tasks: int | None = None,
+    generations: int | None = None,
+    prompt: int = PROMPT_TOKENS,
+    new: int | None = None,
 ) -> Work:
+    """A round as configured."""
     own = tasks or config.game.groups
     foreign = config.game.foreign_groups if config.net.enabled else 0
+    short = ("bfloat16", "float16")
     return Work(
         tasks=own,
         trained=own + foreign,
         generations=generations or config.game.generations,
         prompt=max(1, prompt),
         new=new or config.sampling.max_new_tokens,
-        weight_bytes=2 if config.model.dtype in ("bfloat16", "float16") else 4,
-        copy_bytes=COPY_BYTES.get(config.sampling.rollout_format, 1),
+        weight_bytes=2 if config.model.dtype in short else 4,
+        rollout_format="bfloat16" if config.sampling.rollout_format == "bfloat16" else "int8",
         lora_rank=config.training.lora_rank,
         reference=config.training.beta > 0,
     )
@@ -256,7 +258,7 @@ def _advised(shape: Shape, config: Config, found: Plan, device: str, work: Work)
     changes: list[tuple[dict[str, str | int], Work]] = [({}, work)] if bound else []
     changes += _smaller(work)
     for change, smaller in changes:
-        better = _first(shape, freed, free, device, replace(smaller, copy_bytes=1))
+        better = _first(shape, freed, free, device, replace(smaller, rollout_format="int8"))
         if better.fits:
             change = {**bound, **change}
             told = " and ".join(f"{key}={value}" for key, value in change.items())

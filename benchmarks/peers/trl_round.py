@@ -105,7 +105,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         trainer = clock.timed("load", load)
         trainer.train()
-    clock.report(trainer.lengths, settings | {"recipe": work.recipe, "optimizer": work.peer_optimizer})
+    clock.report(
+        trainer.lengths, settings | {"recipe": work.recipe, "optimizer": work.peer_optimizer}
+    )
 
 
 if __name__ == "__main__":
