@@ -22,6 +22,9 @@ from core.training.rollout_weights import FORMATS
 
 SMALL = 20_000_000
 """Parameters below which a decode step is so short that a moment suffices to measure it."""
+TINY = 4_000_000
+"""Parameters below which threads wait for one another for as long as they help; on a busy machine
+much longer."""
 QUIET = 0.6
 """Processes that want a core, per core, up to which the machine counts as quiet."""
 
@@ -57,7 +60,7 @@ def choose(loaded: LoadedModel, config: Config, recipe: Recipe) -> Choices:
     rows = config.game.groups * config.game.generations
     tokens = rows * config.sampling.max_new_tokens
     rows = min(rows, recipe.sample_rows)
-    threads = config.model.threads or _unmeasured(config.swarm.nodes)
+    threads = config.model.threads or _unmeasured(config.swarm.nodes, loaded.parameters)
     if threads and len(formats) == 1:
         dtype = str(loaded.dtype).removeprefix("torch.")
         probe = Probe(threads, formats[0], tokens, Measured(rows, dtype))
@@ -78,11 +81,13 @@ def choose(loaded: LoadedModel, config: Config, recipe: Recipe) -> Choices:
     return Choices(probe, products)
 
 
-def _unmeasured(nodes: int) -> int:
+def _unmeasured(nodes: int, parameters: int) -> int:
     """Threads where measuring them would tell what else runs now, not what the machine can do.
 
     A busy minute must not decide for a node that runs for months. 0: it is quiet, measure.
     """
+    if parameters < TINY:
+        return 1
     cores = allowed_cores(os.cpu_count() or 1)
     if nodes == 1 and os.getloadavg()[0] <= QUIET * cores:
         return 0
