@@ -66,3 +66,13 @@ def test_bounds_follow_the_slower_of_reading_and_computing(peers):
     assert computed > steps * 2 * (layers + head) * work.completions / 1e11
     read = limit.bounds(work, "0.5b", starved)["sample_s"]["float32"]
     assert read == pytest.approx(steps * 4 * (layers + head) / 1e9, rel=1e-6)
+
+
+def test_a_goal_is_reached_at_the_first_of_two_good_evaluations(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    swarm = importlib.import_module("learning").Swarm(REPO_ROOT, tmp_path, seed=1, tasks=5)
+    for rounds, pass_at_1 in enumerate((0.2, 0.85, 0.7, 0.8, 0.9)):
+        assert swarm.reached(0.8) is None
+        swarm.curve.append({"rounds": rounds, "pass_at_1": pass_at_1})
+    assert swarm.reached(0.8) == {"rounds": 3, "pass_at_1": 0.8}
+    assert swarm.reached(0.95) is None
