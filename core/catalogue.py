@@ -7,7 +7,6 @@ network.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import struct
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core import yamlfile
+from core.boundedjson import decode
 from core.config import Effective, settings
 from core.errors import ConfigError, WaggleError
 from core.home import REPO_ROOT
@@ -130,10 +130,10 @@ def _count(path: Path) -> int:
             size = struct.unpack("<Q", file.read(8))[0]
             if size > MAX_HEADER_BYTES:
                 return 0
-            header = json.loads(file.read(size))
+            header = decode(file.read(size))
             shapes = [v["shape"] for k, v in header.items() if k != "__metadata__"]
             return max(0, sum(math.prod(int(n) for n in shape) for shape in shapes))
-    except (OSError, ValueError, struct.error, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, struct.error, KeyError, TypeError, AttributeError):
         return 0  # what is no such file has no known size; loading it will say what is wrong
 
 

@@ -7,12 +7,12 @@ are bounded before anything is multiplied.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from core.boundedjson import decode
 from core.errors import WaggleError
 
 MAX_CONFIG_BYTES = 1024 * 1024
@@ -148,8 +148,8 @@ def read_config(path: Path, stated: int = 0) -> Shape:
             data = source.read(MAX_CONFIG_BYTES + 1)
         if len(data) > MAX_CONFIG_BYTES:
             raise ValueError(f"it is larger than {MAX_CONFIG_BYTES // 1024} KiB")
-        config = json.loads(data)
-    except (OSError, ValueError, RecursionError) as error:
+        config = decode(data)
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise _refused(str(path), reason) from error
     if not isinstance(config, dict):
