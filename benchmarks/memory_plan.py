@@ -15,6 +15,7 @@ an estimated peak, and every case.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import subprocess
@@ -85,6 +86,8 @@ def child(spec: dict[str, Any]) -> dict[str, Any]:
         prompt_tokens=work.prompt_tokens,
     )
     assert found.recipe is not None
+    for name in ("core.node", "core.training.games", "reasoning_gym", "web3"):
+        importlib.import_module(name)  # what a node's process has loaded besides
     from core.training.engine import TorchEngine
 
     names = [TaskId("benchmark", work.seed, i) for i in range(work.groups)]

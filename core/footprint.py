@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from core.shape import Shape
 
 FLOAT = 4
-PROCESS = 700 * 2**20
+PROCESS = 560 * 2**20
 """torch, transformers and the node, without a model. On a GPU: its context and its libraries."""
-HEAD_ROWS = 256
-"""Most rows of logits that the update holds at once."""
-HEAD_BUFFERS = 3
+HEAD_CELLS = 1 << 25
+"""Most logits that the update has at once."""
+HEAD_BUFFERS = 2.5
+"""Of these: the chunk before, the chunk at hand, and its gradient in half the size."""
+HALF_FROM = 1 << 20
+"""A linear layer of so many weights makes bfloat16 products worth while."""
 DECODE_BUFFERS = 3
 """Copies of a decode step's logits: as computed, as probabilities, and their running sum."""
 STATE_BYTES = {"adamw": 8.0, "adamw8bit": 2.1, "adafactor": 0.02}
@@ -58,7 +61,7 @@ class Work:
 
     prompt, new: tokens of a prompt and of a completion, at most. weight_bytes: of a weight as
     loaded. rollout_format: of the rollout copy, `int8` or `bfloat16`. reference: a frozen second
-    model (KL term).
+    model (KL term). half_products: the update may multiply in bfloat16.
     """
 
     tasks: int
@@ -70,6 +73,7 @@ class Work:
     rollout_format: str = "int8"
     lora_rank: int = 16
     reference: bool = False
+    half_products: bool = False
 
     @property
     def group(self) -> int:
@@ -124,36 +128,37 @@ def _sampling(shape: Shape, recipe: Recipe, work: Work) -> dict[str, int]:
 
 def _update(shape: Shape, recipe: Recipe, work: Work, trained: int) -> dict[str, int]:
     tokens = min(recipe.micro_batch_tokens, work.tokens)
-    layer = tokens * saved_per_token(shape, work, lora=recipe.trained == "lora")
+    half = work.half_products and shape.hidden * shape.intermediate >= HALF_FROM
+    layer = tokens * saved_per_token(shape, work, lora=recipe.trained == "lora", half=half)
     wide = tokens * 3 * shape.intermediate
-    if recipe.gradient_checkpointing:
-        activations = shape.layers * tokens * shape.hidden + layer + wide
-    else:
-        activations = shape.layers * layer + wide
+    kept = tokens * shape.hidden if recipe.gradient_checkpointing else layer
+    activations = int(shape.layers * kept + layer * recipe.gradient_checkpointing + wide)
     gradients = trained
     if tokens == work.tokens and recipe.trained == "full":
         # One pass only: a layer's activations go as its gradients come.
-        gradients = shape.head * (1 if shape.tied else 2)
-        if activations < trained - gradients:
-            gradients, activations = trained - activations, activations
-    rows = min(HEAD_ROWS, tokens)
+        gradients = max(shape.head * (1 if shape.tied else 2), trained - activations)
+    logits = min(HEAD_CELLS, tokens * shape.vocab)
     return {
         "gradients": gradients * FLOAT,
         "activations": activations * work.weight_bytes,
-        "logits of the update": HEAD_BUFFERS * rows * shape.vocab * FLOAT,
+        "logits of the update": int(HEAD_BUFFERS * logits * FLOAT) + 2 * shape.head * half,
     }
 
 
-def saved_per_token(shape: Shape, work: Work, lora: bool) -> int:
+def saved_per_token(shape: Shape, work: Work, *, lora: bool, half: bool) -> float:
     """Numbers that autograd keeps for one token in one layer, for a group packed with its prompt.
 
     Both norms keep their input, what they normalised (unless their weights are frozen) and their
     output; the MLP four times its width; attention its query, its output twice, and the keys and
-    values, a prompt's once more for every completion.
+    values, a prompt's once more for every completion. With products in bfloat16 a linear layer's
+    input is kept in half the size: instead of the float32 one, or beside it where an adapter needs
+    that.
     """
     spread = work.generations * (work.prompt + work.new) + work.prompt
-    kept = (4 if lora else 6) * shape.hidden + 3 * shape.q_width + 4 * shape.intermediate
-    kept += math.ceil(2 * shape.kv_width * spread / work.group)
+    inputs = 2 * shape.hidden + shape.q_width + shape.intermediate
+    kept: float = (2 if lora else 4) * shape.hidden + 2 * shape.q_width + 3 * shape.intermediate
+    kept += inputs * (0.5 if half and not lora else 1.5 if half else 1.0)
+    kept += 2 * shape.kv_width * spread / work.group
     if shape.head_norm:
         kept += (1 if lora else 2) * (shape.q_width + shape.kv_width)
     return kept + (7 * work.lora_rank if lora else 0)

@@ -142,6 +142,8 @@ def work_of(
         rollout_format="bfloat16" if config.sampling.rollout_format == "bfloat16" else "int8",
         lora_rank=config.training.lora_rank,
         reference=config.training.beta > 0,
+        # Whether it pays is measured later: here the larger need is assumed.
+        half_products=device == "cpu" and config.training.products != "float32",
     )
 
 
