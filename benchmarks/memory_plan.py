@@ -118,18 +118,18 @@ def child(spec: dict[str, Any]) -> dict[str, Any]:
             raise RuntimeError(f"the update took no step: {report.skipped}")
     with tempfile.TemporaryDirectory(dir=spec["folder"]) as scratch:
         phase("save", lambda: engine.save(str(Path(scratch, "saved")), {}))
-    kept = {"exact": False, "int8": True, "bfloat16": True}[engine.rollout_format]
-    recipe = replace(found.recipe, rollout_copy=kept)
     shaped = shape.read_config(Path(work.model, "config.json"))
-    sizes = footprint.phases(shaped, recipe, memory.work_of(config, prompt=work.prompt_tokens))
+    sizes = footprint.phases(
+        shaped, found.recipe, memory.work_of(config, prompt=work.prompt_tokens)
+    )
     return {
         "recipe": str(found.recipe),
         "micro_batch_tokens": found.recipe.micro_batch_tokens,
-        "rollout_format": engine.rollout_format,
+        "machine": str(engine.choose()),
         "estimated": {name: sum(parts.values()) for name, parts in sizes.items()},
-        "planned": found.peak,
         "measured": seen,
-        "parts": sizes[max(sizes, key=lambda name: sum(sizes[name].values()))],
+        "phase": found.phase,
+        "parts": dict(found.parts),
     }
 
 

@@ -14,6 +14,8 @@ from core.shape import Shape
 FLOAT = 4
 PROCESS = 560 * 2**20
 """torch, transformers and the node, without a model. On a GPU: its context and its libraries."""
+PEFT = 50 * 2**20
+"""What adapters load besides."""
 HEAD_CELLS = 1 << 25
 """Most logits that the update has at once."""
 HEAD_BUFFERS = 2.5
@@ -94,7 +96,7 @@ def phases(shape: Shape, recipe: Recipe, work: Work) -> dict[str, dict[str, int]
     trained = parameters if full else adapter
     master = trained * FLOAT if full and work.weight_bytes < FLOAT else 0
     always = {
-        "the program itself": PROCESS,
+        "the program itself": PROCESS + (0 if full else PEFT),
         "weights": parameters * work.weight_bytes + adapter * FLOAT,
     }
     if work.reference and full:
@@ -139,7 +141,7 @@ def _update(shape: Shape, recipe: Recipe, work: Work, trained: int) -> dict[str,
         gradients = max(shape.head * (1 if shape.tied else 2), trained - activations)
     logits = min(HEAD_CELLS, tokens * shape.vocab)
     return {
-        "gradients": gradients * FLOAT,
+        "gradients": gradients * (work.weight_bytes if recipe.trained == "full" else FLOAT),
         "activations": activations * work.weight_bytes,
         "logits of the update": int(HEAD_BUFFERS * logits * FLOAT) + 2 * shape.head * half,
     }

@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -44,6 +44,21 @@ def budget(config: Config, device: str) -> int:
         free, limit = free_ram(), config.model.max_ram_gib
     free //= max(1, config.swarm.nodes)
     return min(free, int(limit * GIB)) if limit else free
+
+
+def one_of(config: Config) -> Config:
+    """The configuration of one of the nodes on this machine, with its share of the memory as it is
+    now, before any of them has taken its own."""
+    if config.swarm.nodes <= 1:
+        return config
+    device = device_of(config)
+    share = round(budget(config, device) / GIB, 3)
+    model = config.model
+    if share and device == "cuda":
+        model = replace(model, max_vram_gib=share)
+    elif share:
+        model = replace(model, max_ram_gib=share)
+    return replace(config, swarm=replace(config.swarm, nodes=1), model=model)
 
 
 def device_of(config: Config) -> str:
@@ -175,9 +190,9 @@ def parse_nvidia(text: str) -> list[Gpu]:
     """Of `name, total MiB, free MiB` lines; others are left out."""
     found = []
     for line in text.splitlines()[:64]:
-        fields = [field.strip() for field in line.rsplit(",", 2)]
-        if len(fields) == 3 and fields[1].isdecimal() and fields[2].isdecimal():
-            found.append(Gpu(fields[0], int(fields[1]) * 2**20, int(fields[2]) * 2**20))
+        told = re.fullmatch(r"(.{1,100}), (\d{1,9}), (\d{1,9})", line.strip())
+        if told:
+            found.append(Gpu(told[1], int(told[2]) * 2**20, int(told[3]) * 2**20))
     return found
 
 

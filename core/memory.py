@@ -131,14 +131,16 @@ def work_of(
     """A round as configured."""
     own = tasks or config.game.groups
     foreign = config.game.foreign_groups if config.net.enabled else 0
-    short = ("bfloat16", "float16")
+    # The trainer takes bfloat16 on GPUs that compute with it, which all since 2020 do.
+    dtype = config.model.dtype
+    short = dtype == "bfloat16" or (dtype == "auto" and device == "cuda")
     return Work(
         tasks=own,
         trained=own + foreign,
         generations=generations or config.game.generations,
         prompt=max(1, prompt),
         new=new or config.sampling.max_new_tokens,
-        weight_bytes=2 if config.model.dtype in short else 4,
+        weight_bytes=2 if short else 4,
         rollout_format="bfloat16" if config.sampling.rollout_format == "bfloat16" else "int8",
         lora_rank=config.training.lora_rank,
         reference=config.training.beta > 0,

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 
 import core
-from core import events, logs, narrate, pools, supervisor
+from core import events, free_memory, logs, narrate, pools, supervisor
 from core.chain_room import ChainRoom, LocalClock
 from core.commands import Commands
 from core.config import Effective
@@ -20,6 +20,7 @@ from core.journal import Journal
 from core.net_room import NetRoom
 from core.parts import Clock, Parts
 from core.protocols import Interrupted
+from core.schema import Config
 from core.siblings import Siblings
 from core.training_room import TrainingRoom
 from core.worker import NodeWorker
@@ -122,7 +123,7 @@ class Node:
 
     def _build(self, commands: Commands) -> Parts:
         """Start everything slow at once, then collect it in the order in which it is needed."""
-        config, home, emit = self.config, self.home, self.emit
+        config, home, emit = free_memory.one_of(self.config), self.home, self.emit
         chain = net = None
         if config.chain.enabled:
             chain = ChainRoom(config, home, self.identity.peer_id, emit)
@@ -132,7 +133,9 @@ class Node:
             net = NetRoom(config, home, self.identity, emit)
             self._closers.append(net.close)
             net.start()
-        siblings = self._start_siblings(chain, net) if config.swarm.nodes > 1 else None
+        siblings = None
+        if self.config.swarm.nodes > 1:
+            siblings = self._start_siblings(chain, net, config)
         training = TrainingRoom(config, home, emit)
         self._closers.append(training.close)
         training.load()
@@ -146,7 +149,7 @@ class Node:
             siblings.wait(commands.stop_now, SIBLINGS_TIMEOUT_S)
         return Parts(
             peer_id=self.identity.peer_id,
-            config=config,
+            config=self.config,
             game=training.game,
             engine=training.engine,
             exchange=net.exchange if net else None,
@@ -157,9 +160,15 @@ class Node:
             rss_mib=_rss_mib,
         )
 
-    def _start_siblings(self, chain: ChainRoom | None, net: NetRoom | None) -> Siblings:
+    def _start_siblings(
+        self, chain: ChainRoom | None, net: NetRoom | None, config: Config
+    ) -> Siblings:
+        """config: of this node, with its share of the memory, which is also theirs."""
+
         def settings() -> dict[str, object]:
             given: dict[str, object] = {"swarm.host": False, "swarm.nodes": 1}
+            given["model.max_ram_gib"] = config.model.max_ram_gib
+            given["model.max_vram_gib"] = config.model.max_vram_gib
             if chain is not None:
                 rpc_url, contract = chain.address(self.commands.stop_now)
                 given |= {"chain.rpc_url": rpc_url, "chain.contract": contract}

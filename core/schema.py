@@ -43,7 +43,11 @@ class SwarmSection:
 
 @dataclass(frozen=True)
 class ModelSection:
-    id: str = setting("waggle-tiny", "Built-in name, Hugging Face id or local path.")
+    id: str = setting(
+        "waggle-tiny",
+        "Built-in name, Hugging Face id or local path; or a pool of configs/models.yaml (pool,"
+        " code-pool, small-pool): the first start draws a model from it, later ones keep it.",
+    )
     device: str = setting("auto", "Where the model runs.", choices=("auto", "cpu", "cuda", "mps"))
     dtype: str = setting(
         "auto", "Number format of the weights.", choices=("auto", "float32", "bfloat16")

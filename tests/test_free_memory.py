@@ -122,6 +122,16 @@ def test_nodes_share_and_limits_cap(monkeypatch: pytest.MonkeyPatch) -> None:
     assert free_memory.budget(capped, "cuda") == 2**30
 
 
+def test_one_of_three_nodes_knows_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(free_memory, "free_ram", lambda: 12 * 2**30)
+    three = Config(swarm=SwarmSection(nodes=3))
+    one = free_memory.one_of(three)
+    assert (one.swarm.nodes, one.model.max_ram_gib) == (1, 4.0)
+    monkeypatch.setattr(free_memory, "free_ram", lambda: 9 * 2**30)  # the others have begun
+    assert free_memory.budget(one, "cpu") == 4 * 2**30
+    assert free_memory.one_of(one) is one
+
+
 def test_what_the_driver_says_is_parsed() -> None:
     told = "NVIDIA H200, 143771, 143156\nOdd, name, 10, 5\nbroken\n[N/A], [N/A], [N/A]\n"
     found = free_memory.parse_nvidia(told)
