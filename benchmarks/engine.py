@@ -62,6 +62,7 @@ def play(name: str, work: Work, folder: Path, limit_bytes: int = 0) -> dict[str,
         "TOKENIZERS_PARALLELISM": "false",
         "WANDB_MODE": "disabled",
     }
+    environment.pop("PYTHONSAFEPATH", None)  # the scripts in `peers` import one another
 
     def limited() -> None:
         if limit_bytes:
