@@ -86,20 +86,22 @@ class Sidecar:
         self._shelf.put(record.round, record.stage, record.digest, frame["payload"])
         key = records.directory_key(record.swarm, record.round, record.stage)
         self._published = [*self._published[-1:], (key, frame["record"])]
-        await self._dht.publish(key, frame["record"])
+        await self._dht.directory.publish(key, frame["record"])
 
     async def _op_directory(self, frame: dict[str, Any]) -> dict[str, Any]:
-        found = await self._dht.directory(frame["round"], frame["stage"])
+        found = await self._dht.directory.read(frame["round"], frame["stage"])
         return {"records": list(found.values()), "peers": len(self._dht.peers)}
 
     async def _op_fetch(self, frame: dict[str, Any]) -> dict[str, Any]:
         record = records.decode(frame["record"])
-        payload, latency_ms = await self._dht.fetch(record, frame["max_bytes"], frame["timeout_s"])
+        payload, latency_ms = await self._dht.rollouts.fetch(
+            record, frame["max_bytes"], frame["timeout_s"]
+        )
         return {"payload": payload, "latency_ms": latency_ms}
 
     async def _op_connect(self, frame: dict[str, Any]) -> None:
         self._bootnodes = list(dict.fromkeys([*self._bootnodes, *frame["maddrs"]]))
-        self._dht.add_bootnodes(frame["maddrs"])
+        self._dht.connections.add_bootnodes(frame["maddrs"])
 
     async def _op_status(self, frame: dict[str, Any]) -> dict[str, Any]:
         return self._report()
@@ -108,7 +110,8 @@ class Sidecar:
 
     async def run(self, start: dict[str, Any]) -> None:
         """Until `stop`: open the DHT, watch it, open it again."""
-        from core.net.dht import NET_ERRORS, Dht, Options
+        from core.net.chores import NET_ERRORS
+        from core.net.dht import Dht, Options
 
         self._net_errors = NET_ERRORS
         self._bootnodes = list(start["bootnodes"])
@@ -152,7 +155,7 @@ class Sidecar:
         self._dht = dht
         try:
             for key, record in self._published:
-                await dht.publish(key, record)
+                await dht.directory.publish(key, record)
             self._say("up", "")
             died = asyncio.create_task(dht.died())
             await asyncio.wait({died, stopped}, return_when=asyncio.FIRST_COMPLETED)
