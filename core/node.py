@@ -16,6 +16,7 @@ from core.chain_room import ChainRoom, LocalClock
 from core.commands import Commands
 from core.config import Effective
 from core.home import Home, HomeLock
+from core.identity_lock import IdentityLock
 from core.journal import Journal
 from core.net_room import NetRoom
 from core.parts import Clock, Parts
@@ -39,6 +40,7 @@ class Node:
         self.bus = events.EventBus()
         self.commands = Commands()
         self._lock = HomeLock(home)
+        self._identity_lock: IdentityLock | None = None
         self._journal: Journal | None = None
         self._worker = NodeWorker(self._build, self.commands, self.emit, max_rounds)
         self._closers: list[Callable[[], None]] = []
@@ -56,11 +58,14 @@ class Node:
         try:
             logs.setup(self.home, self.config.log, self.bus)
             self.identity = load_or_create(self.home.identity)
+            lock = IdentityLock(self.identity.peer_id, self.home)
+            lock.acquire()
+            self._identity_lock = lock
             account = address_of(self.home.account) or ""
             self._journal = Journal(self.home.db, self.bus)
             self._journal.start()
         except BaseException:
-            self._lock.release()
+            self._release()
             raise
         self.emit(
             events.NodeStarted(
@@ -112,6 +117,11 @@ class Node:
         self.emit(events.NodeStopped(reason="failed" if self.error else "asked"))
         if self._journal is not None:
             self._journal.close()
+        self._release()
+
+    def _release(self) -> None:
+        if self._identity_lock is not None:
+            self._identity_lock.release()
         self._lock.release()
 
     def emit(self, event: events.Event) -> None:

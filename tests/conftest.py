@@ -41,3 +41,9 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("WAGGLE"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def own_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locks on identities go into the test's own folder, also those of processes it starts."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
