@@ -18,7 +18,11 @@ _HEAD = struct.Struct(">I")
 
 def encode(message: Any) -> bytes:
     """ValueError when the message is larger than MAX_FRAME_BYTES."""
-    body = msgpack.packb(message, use_bin_type=True)
+    return frame(msgpack.packb(message, use_bin_type=True))
+
+
+def frame(body: bytes) -> bytes:
+    """The body behind its length; ValueError when it is larger than MAX_FRAME_BYTES."""
     if len(body) > MAX_FRAME_BYTES:
         raise ValueError(f"frame of {len(body)} bytes is larger than {MAX_FRAME_BYTES}")
     return _HEAD.pack(len(body)) + body
@@ -36,11 +40,16 @@ def write(out: BinaryIO, message: Any) -> None:
 
 def read(source: BinaryIO) -> Any:
     """One message. EOFError at a clean end of stream, ValueError for a frame too large."""
+    return decode(read_body(source))
+
+
+def read_body(source: BinaryIO) -> bytes:
+    """The body of one frame, not yet decoded; raises as `read` does."""
     head = _read_exactly(source, _HEAD.size)
     (size,) = _HEAD.unpack(head)
     if size > MAX_FRAME_BYTES:
         raise ValueError(f"frame of {size} bytes is larger than {MAX_FRAME_BYTES}")
-    return decode(_read_exactly(source, size))
+    return _read_exactly(source, size)
 
 
 def _read_exactly(source: BinaryIO, size: int) -> bytes:

@@ -16,10 +16,9 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any
 
 from core.errors import ConfigError, TransientError
-from core.net import records, wire
+from core.net import messages, records, wire
 from core.net.identity import Identity
 from core.net.link import NetLink
 from core.net.peers import Peer, PeerBook, describe
@@ -130,11 +129,11 @@ class StreamExchange:
         if not self._link.status.peers:
             return
         try:
-            answer = self._link.call("directory", CALL_TIMEOUT_S, round=round, stage=stage)
+            answer = self._link.call(messages.ReadDirectory(round, stage), CALL_TIMEOUT_S)
         except TransientError:
             return  # the network part is away, and the gather that follows will say so
         seen = self.book.active(round)
-        for value in answer["records"]:
+        for value in answer.records:
             record = records.decode(value)
             if record.peer_id not in seen and record.peer_id != self.peer_id:
                 self.book.saw(record, lag_s=2.0)
@@ -152,7 +151,7 @@ class _Catch:
     def __init__(self, record: records.Record, lag_s: float) -> None:
         self.record, self.lag_s = record, lag_s
         self.latency_ms: float | None = None
-        self.future: Future[Any] | None = None
+        self.future: Future[messages.Fetched] | None = None
         self.groups: tuple[RolloutGroup, ...] = ()
         self.reason = self.error = ""
         self.done = False
@@ -229,11 +228,11 @@ class _Hunt:
     def _poll(self, expected: dict[str, Peer], timeout_s: float) -> bool:
         """Read the directory and start to fetch what is new; whether any peer is connected."""
         try:
-            answer = self._link.call("directory", timeout_s, round=self._round, stage=self._stage)
+            answer = self._link.call(messages.ReadDirectory(self._round, self._stage), timeout_s)
         except TransientError:
             return False  # the link says so to the person; here it is the same as nobody there
         fresh = []
-        for value in answer["records"]:
+        for value in answer.records:
             record = records.decode(value)
             if record.peer_id != self._me and record.peer_id not in self.seen:
                 fresh.append((record, value))
@@ -241,7 +240,7 @@ class _Hunt:
         fresh.sort(key=lambda item: item[0].peer_id not in expected)
         for record, value in fresh[: max(0, MAX_FETCHED_PEERS - len(self.seen))]:
             self._start(record, value)
-        return bool(answer["peers"])
+        return bool(answer.peers)
 
     def _start(self, record: records.Record, value: bytes) -> None:
         catch = _Catch(record, time.monotonic() - self._began)
@@ -254,9 +253,8 @@ class _Hunt:
         if record.size_bytes > self._limits.max_bytes or record.groups > self._limits.max_groups:
             catch.fail("size", f"{record.size_bytes} bytes, {record.groups} groups")
             return
-        catch.future = self._link.submit(
-            "fetch", record=value, max_bytes=self._limits.max_bytes, timeout_s=FETCH_TIMEOUT_S
-        )
+        ask = messages.Fetch(value, self._limits.max_bytes, FETCH_TIMEOUT_S)
+        catch.future = self._link.submit(ask)
 
     def _collect(self) -> bool:
         """Take in the fetches that have ended; whether there was one."""
@@ -268,9 +266,9 @@ class _Hunt:
                 catch.fail("fetch", error)
                 continue
             answer = catch.future.result()
-            catch.latency_ms = answer["latency_ms"]
+            catch.latency_ms = answer.latency_ms
             try:
-                catch.groups = self._open(catch.record, answer["payload"])
+                catch.groups = self._open(catch.record, answer.payload)
                 catch.done = True
             except ValueError as refusal:
                 catch.fail("malformed", refusal)

@@ -18,14 +18,15 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from core import children, frames
 from core.errors import StorageError, TransientError
-from core.net import pipes
+from core.net import messages, pipes
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.3, 30.0
 STEADY_S = 60.0
+A = TypeVar("A", bound=messages.Message)
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,9 @@ class NetLink:
         self._on_status, self._contacts = on_status, contacts
         self._child: subprocess.Popen[bytes] | None = None
         self._bootnodes = list(options.bootnodes)
-        self._waiting: dict[int, Future[Any]] = {}
+        self._waiting: dict[int, tuple[type[messages.Message], Future[Any]]] = {}
         self._numbers = itertools.count(1)
-        self._published: deque[dict[str, Any]] = deque(maxlen=2)
+        self._published: deque[messages.Publish] = deque(maxlen=2)
         self._lock = threading.Lock()
         self._send_lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -127,23 +128,23 @@ class NetLink:
             fresh = [m for m in maddrs if m not in self._bootnodes]
             self._bootnodes.extend(fresh)
         if fresh and self.status.status == "up":
-            self.submit("connect", maddrs=fresh)
+            self.submit(messages.Connect(tuple(fresh)))
 
     def publish(self, record: bytes, payload: bytes, timeout_s: float) -> None:
         """Serve a payload and tell the DHT. While the sidecar starts it is kept until then.
 
         TransientError when the sidecar is down or does not answer.
         """
-        request = {"record": record, "payload": payload}
+        request = messages.Publish(record, payload)
         with self._lock:
             self._published.append(request)
             starting = self._status.status == "starting" and self._status.restarts == 0
         if not starting:
-            self.call("publish", timeout_s, **request)
+            self.call(request, timeout_s)
 
-    def call(self, op: str, timeout_s: float, **fields: Any) -> Any:
-        """The answer to one request; TransientError when there is none or it is an error."""
-        future = self.submit(op, **fields)
+    def call(self, request: messages.Request[A], timeout_s: float) -> A:
+        """The answer to one request; TransientError when there is none or it is `Failed`."""
+        future = self.submit(request)
         try:
             return future.result(timeout_s)
         except FutureTimeoutError as error:
@@ -151,19 +152,20 @@ class NetLink:
                 f"The network part did not answer within {timeout_s:g} s"
             ) from error
 
-    def submit(self, op: str, **fields: Any) -> Future[Any]:
+    def submit(self, request: messages.Request[A]) -> Future[A]:
         """A future of the answer; it fails with TransientError, also when the sidecar dies."""
         number = next(self._numbers)
-        future: Future[Any] = Future()
+        future: Future[A] = Future()
+        body = messages.encode(request, number)
         with self._lock:
             child = self._child
             if child is not None:
-                self._waiting[number] = future
+                self._waiting[number] = (type(request).ANSWER, future)
         if child is None:
             detail = self.status.detail or "it is starting"
             future.set_exception(TransientError("The network part is not running", detail))
         else:
-            self._send(child, {"id": number, "op": op, **fields})
+            pipes.send(child, body, self._send_lock)
         return future
 
     def close(self, timeout_s: float = 10.0) -> None:
@@ -205,23 +207,24 @@ class NetLink:
                 self._child = child
                 bootnodes = list(self._bootnodes)
             options = self._options
-            self._send(
-                child,
-                {
-                    "identity": str(options.identity),
-                    "swarm": options.swarm,
-                    "listen": options.listen,
-                    "announce": list(options.announce),
-                    "bootnodes": bootnodes,
-                    "contacts": list(self._contacts()),
-                    "maddrs": list(self._maddrs),
-                },
+            start = messages.Start(
+                identity=str(options.identity),
+                swarm=options.swarm,
+                listen=options.listen,
+                announce=options.announce,
+                bootnodes=tuple(bootnodes),
+                contacts=tuple(self._contacts()),
+                maddrs=self._maddrs,
             )
+            pipes.send(child, messages.encode(start), self._send_lock)
             source = pipes.Source(child)
             while True:
-                self._receive(frames.read(source))  # type: ignore[arg-type]
+                body = frames.read_body(source)  # type: ignore[arg-type]
+                self._receive(*messages.decode(body))
         except TimeoutError:
             return f"the network part gave no sign of life for {pipes.SILENCE_S:g} s"
+        except messages.VersionError as error:
+            return f"Waggle was updated while this node ran, {error}; restart the node"
         except (EOFError, ValueError, OSError) as error:
             return f"the network part ended ({error})"
         finally:
@@ -231,32 +234,40 @@ class NetLink:
             if child.stdout is not None:
                 child.stdout.close()
 
-    def _receive(self, message: dict[str, Any]) -> None:
-        if "id" in message:
-            with self._lock:
-                future = self._waiting.pop(message["id"], None)
-            if future is not None and "error" in message:
-                why = str(message["error"])
-                future.set_exception(TransientError("The network part cannot do this now", why))
-            elif future is not None:
-                future.set_result(message["ok"])
+    def _receive(self, number: int, message: messages.Message) -> None:
+        """Take in an answer or a notice; ValueError for what the sidecar should not say."""
+        if isinstance(message, messages.Status):
+            self._told(message)
             return
+        with self._lock:
+            answer, future = self._waiting.pop(number, (None, None))
+        if future is None:
+            raise ValueError(f"an answer to no request: {type(message).__name__}")
+        if isinstance(message, messages.Failed):
+            future.set_exception(TransientError("The network part cannot do this now", message.why))
+        elif type(message) is answer:
+            future.set_result(message)
+        else:
+            future.set_exception(TransientError("The network part went away"))
+            raise ValueError(f"{type(message).__name__} is not what was asked for")
+
+    def _told(self, told: messages.Status) -> None:
         was = self.status
         self._set(
             NetStatus(
-                status=message["status"],
-                detail=message["detail"],
-                maddrs=tuple(message["maddrs"]),
-                peers=message["peers"],
-                bootnodes=tuple(message["bootnodes"].items()),
+                status=told.status,
+                detail=told.detail,
+                maddrs=told.maddrs,
+                peers=told.peers,
+                bootnodes=told.bootnodes,
                 restarts=was.restarts,
             )
         )
-        if message["status"] == "up" and was.status != "up":
+        if told.status == "up" and was.status != "up":
             with self._lock:
                 again = list(self._published)
             for request in again:
-                self.submit("publish", **request)
+                self.submit(request)
 
     def _set(self, status: NetStatus) -> None:
         with self._changed:
@@ -269,8 +280,5 @@ class NetLink:
     def _fail_waiting(self, why: str) -> None:
         with self._lock:
             waiting, self._waiting = list(self._waiting.values()), {}
-        for future in waiting:
+        for _, future in waiting:
             future.set_exception(TransientError("The network part went away", why))
-
-    def _send(self, child: subprocess.Popen[bytes], message: dict[str, Any]) -> None:
-        pipes.send(child, message, self._send_lock)

@@ -8,7 +8,6 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 from core import frames
 
@@ -18,7 +17,7 @@ MAX_LOG_BYTES = 5 * 2**20
 
 
 class Source:
-    """The child's stdout for `frames.read`; TimeoutError after SILENCE_S without a byte."""
+    """The child's stdout for `frames.read_body`; TimeoutError after SILENCE_S without a byte."""
 
     def __init__(self, child: subprocess.Popen[bytes]) -> None:
         assert child.stdout is not None
@@ -30,13 +29,13 @@ class Source:
         return os.read(self._handle, size)
 
 
-def send(child: subprocess.Popen[bytes], message: dict[str, Any], lock: threading.Lock) -> None:
-    """Write one frame within SEND_TIMEOUT_S, or kill the child, which then reads nothing.
+def send(child: subprocess.Popen[bytes], body: bytes, lock: threading.Lock) -> None:
+    """Write `body` as one frame within SEND_TIMEOUT_S, or kill the child, which reads nothing.
 
     A dead child is not an error here: whoever reads from it sees that.
     """
     assert child.stdin is not None
-    data = memoryview(frames.encode(message))
+    data = memoryview(frames.frame(body))
     deadline = time.monotonic() + SEND_TIMEOUT_S
     with lock:
         try:

@@ -1,9 +1,9 @@
 """The net sidecar: `python -m core.net.sidecar`, one asyncio loop with the DHT in it.
 
-Reads frames `{"id", "op", ...}` from standard input, answers each with `{"id", "ok"}` or
-`{"id", "error"}`, and says how it is with `{"event": "status", ...}` whenever that changes and
-every few seconds as a sign of life. The first frame is `start`. Standard input's end means that
-the node is gone: then this process ends, within seconds even when the loop hangs, and p2pd with it.
+Reads the messages of `messages.py` from standard input, the first of them `Start`, answers each
+request through `handlers.py`, and says how it is whenever that changes and every few seconds as a
+sign of life. Standard input's end means that the node is gone: then this process ends, within
+seconds even when the loop hangs, and p2pd with it.
 """
 
 from __future__ import annotations
@@ -15,63 +15,66 @@ import queue
 import signal
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from core import frames
 from core.children import claim_stdout
 from core.errors import WaggleError
-from core.net import daemon, lean, quiet, records
-from core.net.serving import Shelf
+from core.net import daemon, lean, messages, quiet
+from core.net.handlers import HANDLERS, Kept, reopen
 
 SIGN_OF_LIFE_S = 5.0
 LONGEST_PAUSE_S = 5.0
 MAX_REQUESTS = 128
+Send = Callable[..., None]
+"""`send(message, number=0)`: onto the pipe to the node; never blocks."""
 log = logging.getLogger("core.net.sidecar")
 
 
 class Sidecar:
     """Keeps one `Dht` open, whatever happens to its daemon, and answers the node's requests."""
 
-    def __init__(self, send: Any) -> None:
+    def __init__(self, send: Send) -> None:
         self._send = send
-        self._shelf = Shelf()
+        self._kept = Kept()
         self._dht: Any = None
-        self._published: list[tuple[bytes, bytes]] = []
-        self._bootnodes: list[str] = []
         self._faults: dict[str, str] = {}
         self._status, self._detail = "starting", ""
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
 
-    # --- frames -------------------------------------------------------------------------------
+    # --- requests -----------------------------------------------------------------------------
 
-    def accept(self, frame: dict[str, Any]) -> None:
+    def accept(self, number: int, ask: messages.Message) -> None:
         if len(self._tasks) >= MAX_REQUESTS:
-            self._send({"id": frame.get("id"), "error": "too many requests at once"})
+            self._send(messages.Failed("too many requests at once"), number)
             return
-        task = asyncio.get_running_loop().create_task(self._answer(frame))
+        task = asyncio.get_running_loop().create_task(self._answer(number, ask))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def stop(self) -> None:
         self._stop.set()
 
-    async def _answer(self, frame: dict[str, Any]) -> None:
-        number, op = frame.get("id"), frame.get("op")
+    async def _answer(self, number: int, ask: messages.Message) -> None:
+        op = type(ask).__name__
         try:
-            if self._dht is None and op != "status":
+            if self._dht is None:
                 raise WaggleError(self._detail or "the network part is starting")
-            self._send({"id": number, "ok": await getattr(self, f"_op_{op}")(frame)})
+            self._send(await HANDLERS[type(ask)](self._dht, self._kept, ask), number)
             self._fault(op, None)
         except (*self._net_errors, WaggleError) as error:
-            self._send({"id": number, "error": str(error)[:400] or type(error).__name__})
+            self._send(messages.Failed(_told(error)), number)
         except Exception as error:
             log.exception("%s failed", op)
             self._fault(op, error)
-            self._send({"id": number, "error": f"{type(error).__name__} in the network part"})
+            why = f"{type(error).__name__} in the network part"
+            self._send(messages.Failed(why), number)
 
-    def _fault(self, op: Any, error: Exception | None) -> None:
+    def _fault(self, op: str, error: Exception | None) -> None:
         """A failure that nobody foresaw shows as `degraded` until the same request works again."""
         before = dict(self._faults)
         if error is None:
@@ -81,40 +84,16 @@ class Sidecar:
         if before != self._faults:
             self._send(self._report())
 
-    async def _op_publish(self, frame: dict[str, Any]) -> None:
-        record = records.decode(frame["record"])
-        self._shelf.put(record.round, record.stage, record.digest, frame["payload"])
-        key = records.directory_key(record.swarm, record.round, record.stage)
-        self._published = [*self._published[-1:], (key, frame["record"])]
-        await self._dht.directory.publish(key, frame["record"])
-
-    async def _op_directory(self, frame: dict[str, Any]) -> dict[str, Any]:
-        found = await self._dht.directory.read(frame["round"], frame["stage"])
-        return {"records": list(found.values()), "peers": len(self._dht.peers)}
-
-    async def _op_fetch(self, frame: dict[str, Any]) -> dict[str, Any]:
-        record = records.decode(frame["record"])
-        payload, latency_ms = await self._dht.rollouts.fetch(
-            record, frame["max_bytes"], frame["timeout_s"]
-        )
-        return {"payload": payload, "latency_ms": latency_ms}
-
-    async def _op_connect(self, frame: dict[str, Any]) -> None:
-        self._bootnodes = list(dict.fromkeys([*self._bootnodes, *frame["maddrs"]]))
-        self._dht.connections.add_bootnodes(frame["maddrs"])
-
-    async def _op_status(self, frame: dict[str, Any]) -> dict[str, Any]:
-        return self._report()
-
     # --- life ---------------------------------------------------------------------------------
 
-    async def run(self, start: dict[str, Any]) -> None:
+    async def run(self, start: messages.Start) -> None:
         """Until `stop`: open the DHT, watch it, open it again."""
         from core.net.chores import NET_ERRORS
         from core.net.dht import Dht, Options
 
         self._net_errors = NET_ERRORS
-        self._bootnodes = list(start["bootnodes"])
+        self._kept.bootnodes = list(start.bootnodes)
+        contacts, maddrs = list(start.contacts), list(start.maddrs)
         folder = daemon.SocketFolder()
         life = asyncio.create_task(self._sign_of_life())
         stopped = asyncio.create_task(self._stop.wait())
@@ -123,25 +102,25 @@ class Sidecar:
             while not stopped.done():
                 dht = Dht(
                     Options(
-                        identity=Path(start["identity"]),
-                        swarm=start["swarm"],
-                        listen=daemon.same_port(start["listen"], start["maddrs"]),
-                        announce=tuple(start["announce"]),
-                        bootnodes=tuple(self._bootnodes),
-                        contacts=tuple(start["contacts"]),
+                        identity=Path(start.identity),
+                        swarm=start.swarm,
+                        listen=daemon.same_port(start.listen, maddrs),
+                        announce=start.announce,
+                        bootnodes=tuple(self._kept.bootnodes),
+                        contacts=tuple(contacts),
                     ),
                     folder,
-                    self._shelf,
+                    self._kept.shelf,
                 )
                 try:
                     await dht.open()
                 except (*NET_ERRORS, WaggleError) as error:
-                    self._say("down", str(error)[:400] or type(error).__name__)
+                    self._say("down", _told(error))
                 else:
                     pause = 0.1
                     reason = await self._serve(dht, stopped)
-                    start["contacts"] = [*start["contacts"], *dht.contacts.known_maddrs()][-256:]
-                    start["maddrs"] = dht.maddrs
+                    contacts = [*contacts, *dht.contacts.known_maddrs()][-256:]
+                    maddrs = dht.maddrs
                     await asyncio.wait_for(dht.close(), 10)
                     if not stopped.done():
                         self._say("degraded", f"{reason}; starting it again")
@@ -154,8 +133,7 @@ class Sidecar:
     async def _serve(self, dht: Any, stopped: asyncio.Task[Any]) -> str:
         self._dht = dht
         try:
-            for key, record in self._published:
-                await dht.directory.publish(key, record)
+            await reopen(dht, self._kept)
             self._say("up", "")
             died = asyncio.create_task(dht.died())
             await asyncio.wait({died, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -170,18 +148,18 @@ class Sidecar:
         self._status, self._detail = status, detail
         self._send(self._report())
 
-    def _report(self) -> dict[str, Any]:
+    def _report(self) -> messages.Status:
         dht = self._dht
         faulty = self._status == "up" and self._faults
         detail = _connection(dht) if dht and not self._detail else self._detail
-        return {
-            "event": "status",
-            "status": "degraded" if faulty else self._status,
-            "detail": "; ".join(self._faults.values()) if faulty else detail,
-            "maddrs": dht.maddrs if dht else [],
-            "peers": len(dht.peers) if dht else 0,
-            "bootnodes": dht.contacts.bootnodes if dht else {},
-        }
+        bootnodes = dht.contacts.bootnodes.items() if dht else ()
+        return messages.Status(
+            status="degraded" if faulty else self._status,
+            detail=("; ".join(self._faults.values()) if faulty else detail)[:600],
+            maddrs=tuple(dht.maddrs[:64]) if dht else (),
+            peers=len(dht.peers) if dht else 0,
+            bootnodes=tuple(bootnodes),
+        )
 
     async def _sign_of_life(self) -> None:
         peers = -1
@@ -204,7 +182,11 @@ def _connection(dht: Any) -> str:
     return "no other node yet" + (f"; bootnode {failed[0]}" if failed else "")
 
 
-def _writer(handle: int) -> Any:
+def _told(error: Exception) -> str:
+    return str(error)[:400] or type(error).__name__
+
+
+def _writer(handle: int) -> Send:
     """A `send` that never blocks the loop: a thread writes. A node that reads nothing is gone."""
     waiting: queue.Queue[bytes] = queue.Queue(maxsize=1_024)
 
@@ -214,9 +196,9 @@ def _writer(handle: int) -> Any:
                 out.write(waiting.get())
                 out.flush()
 
-    def send(message: dict[str, Any]) -> None:
+    def send(message: messages.Message, number: int = 0) -> None:
         try:
-            waiting.put_nowait(frames.encode(message))
+            waiting.put_nowait(frames.frame(messages.encode(message, number)))
         except queue.Full:
             os._exit(1)
 
@@ -228,7 +210,10 @@ def _read_frames(loop: asyncio.AbstractEventLoop, sidecar: Sidecar) -> None:
     """The thread `frames-in`: hand frames to the loop until the node is gone, then end with it."""
     try:
         while True:
-            loop.call_soon_threadsafe(sidecar.accept, frames.read(sys.stdin.buffer))
+            number, ask = messages.decode(frames.read_body(sys.stdin.buffer))
+            if type(ask) not in HANDLERS:
+                raise ValueError(f"{type(ask).__name__} is no request")
+            loop.call_soon_threadsafe(sidecar.accept, number, ask)
     except (EOFError, ValueError, OSError, RuntimeError) as error:
         log.info("the node is gone: %r", error)
     try:
@@ -239,7 +224,7 @@ def _read_frames(loop: asyncio.AbstractEventLoop, sidecar: Sidecar) -> None:
     os._exit(0)
 
 
-async def _main(send: Any, start: dict[str, Any]) -> None:
+async def _main(send: Send, start: messages.Start) -> None:
     sidecar = Sidecar(send)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, sidecar.stop)
@@ -249,18 +234,33 @@ async def _main(send: Any, start: dict[str, Any]) -> None:
     await sidecar.run(start)
 
 
+def _first_message(send: Send) -> messages.Start:
+    """`Start`; a node of another release is told so in the version it can read, then left alone."""
+    try:
+        _, start = messages.decode(frames.read_body(sys.stdin.buffer))
+        if isinstance(start, messages.Start):
+            return start
+        log.error("the first message is %s", type(start).__name__)
+    except (ValueError, EOFError) as error:
+        log.error("no good first message: %s", error)
+        send(messages.Status("down", str(error)[:600], (), 0, ()))
+    time.sleep(0.5)  # for the thread that writes
+    sys.exit(1)
+
+
 def main() -> None:
     out = claim_stdout()
     os.environ.update(HIVEMIND_LOGLEVEL="ERROR", HIVEMIND_COLORS="false")
     quiet.setup()
-    start = frames.read(sys.stdin.buffer)
+    send = _writer(out)
+    start = _first_message(send)
     lean.install()
     from hivemind.utils.serializer import MSGPackSerializer
 
     from core.net.guard import bound_nesting
 
     bound_nesting(MSGPackSerializer)
-    asyncio.run(_main(_writer(out), start))
+    asyncio.run(_main(send, start))
     os._exit(0)  # a thread may sit in a read of stdin, which a tidy interpreter exit trips over
 
 

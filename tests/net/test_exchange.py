@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from core.net import records, wire
+from core.net import messages, records, wire
 from core.net.identity import load_or_create
 from tests.conftest import wait_until
 from tests.net.conftest import make_groups, together
@@ -126,27 +126,27 @@ def test_hostile_records_cost_only_their_sender(make_node, tmp_path):
     )
     other_swarm = records.encode(record(swarm="other"), hostile.identity)
     for value in (foreign, other_swarm):  # stored under my peer id or key: the validators refuse
-        hostile.link.call("publish", 5, record=value, payload=payload)
+        hostile.link.call(messages.Publish(value, payload), 5)
     with pytest.raises(Exception, match="signature"):
-        hostile.link.call("publish", 5, record=good[:-1] + b"x", payload=payload)
+        hostile.link.call(messages.Publish(good[:-1] + b"x", payload), 5)
     honest.exchange.publish(1, 0, make_groups(1, index=50))
     first = wait_until(lambda: victim.gather(1), 10)
     assert [g.record.peer_id for g in first] == [honest.peer_id]
     assert len(first[0].groups) == 3
 
     wrong_count = records.encode(record(round=2, groups=9), hostile.identity)
-    hostile.link.call("publish", 5, record=wrong_count, payload=payload)
+    hostile.link.call(messages.Publish(wrong_count, payload), 5)
     got = {g.record.peer_id: g for g in wait_until(lambda: victim.gather(2, timeout_s=1), 10)}
     assert got[hostile.peer_id].reason == "malformed"
     assert got[hostile.peer_id].groups == ()
 
     lying = records.encode(record(round=3, digest="00" * 32), hostile.identity)
-    hostile.link.call("publish", 5, record=lying, payload=payload)
+    hostile.link.call(messages.Publish(lying, payload), 5)
     got = {g.record.peer_id: g for g in wait_until(lambda: victim.gather(3, timeout_s=1), 10)}
     assert got[hostile.peer_id].reason == "fetch"
 
     large = records.encode(record(round=4, size_bytes=2**25), hostile.identity)
-    hostile.link.call("publish", 5, record=large, payload=payload)
+    hostile.link.call(messages.Publish(large, payload), 5)
     got = {g.record.peer_id: g for g in wait_until(lambda: victim.gather(4, timeout_s=1), 10)}
     assert got[hostile.peer_id].reason == "size"
 

@@ -1,0 +1,71 @@
+"""What the sidecar does for each request: one coroutine each, found by the request's class.
+
+To add a request: its classes in `messages.py` (or beside what it is about), a coroutine, and a line
+in HANDLERS. A handler may raise what a network does (`chores.NET_ERRORS`) or a WaggleError: both
+become `Failed`. Knows the open DHT, not the pipe to the node.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from core.net import messages, records
+from core.net.serving import Shelf
+
+if TYPE_CHECKING:
+    from core.net.dht import Dht
+
+
+@dataclass
+class Kept:
+    """What outlives a daemon: served payloads, my last records by key, bootnodes told later."""
+
+    shelf: Shelf = field(default_factory=Shelf)
+    published: deque[tuple[bytes, bytes]] = field(default_factory=lambda: deque(maxlen=2))
+    bootnodes: list[str] = field(default_factory=list)
+
+
+Handler = Callable[["Dht", Kept, Any], Awaitable[messages.Message]]
+
+
+async def publish(dht: Dht, kept: Kept, ask: messages.Publish) -> messages.Done:
+    record = records.decode(ask.record)
+    kept.shelf.put(record.round, record.stage, record.digest, ask.payload)
+    key = records.directory_key(record.swarm, record.round, record.stage)
+    kept.published.append((key, ask.record))
+    await dht.directory.publish(key, ask.record)
+    return messages.Done()
+
+
+async def read_directory(dht: Dht, kept: Kept, ask: messages.ReadDirectory) -> messages.Records:
+    found = await dht.directory.read(ask.round, ask.stage)
+    return messages.Records(tuple(found.values()), len(dht.peers))
+
+
+async def fetch(dht: Dht, kept: Kept, ask: messages.Fetch) -> messages.Fetched:
+    record = records.decode(ask.record)
+    payload, latency_ms = await dht.rollouts.fetch(record, ask.max_bytes, ask.timeout_s)
+    return messages.Fetched(payload, latency_ms)
+
+
+async def connect(dht: Dht, kept: Kept, ask: messages.Connect) -> messages.Done:
+    kept.bootnodes = list(dict.fromkeys([*kept.bootnodes, *ask.maddrs]))
+    dht.connections.add_bootnodes(list(ask.maddrs))
+    return messages.Done()
+
+
+async def reopen(dht: Dht, kept: Kept) -> None:
+    """After a new daemon has opened: put back what the one before had told the swarm."""
+    for key, record in kept.published:
+        await dht.directory.publish(key, record)
+
+
+HANDLERS: dict[type[messages.Message], Handler] = {
+    messages.Publish: publish,
+    messages.ReadDirectory: read_directory,
+    messages.Fetch: fetch,
+    messages.Connect: connect,
+}
