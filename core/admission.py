@@ -1,24 +1,32 @@
 """What a peer sends is a claim: which of it may be trained on, and why the rest may not.
 
-The checks of a contribution, cheapest first: size and schema, round, identity, schedule, duplicate,
-quota, and only then the scorer. A task is rebuilt here from its name, the completions are scored
-here; nothing that a peer says about answers or rewards is looked at. Pure logic over
-`core.protocols.Game`: no network, no model.
+The checks of a contribution, in the order in which a reason is reported: size, schema, identity,
+round, schedule, task, scoring, signal, duplicate, quota; then, for all peers at once, plausibility
+(`doubtful`). A task is rebuilt here from its name, the completions are scored here; nothing that a
+peer says about answers or rewards is looked at. The signature was checked before: a payload is
+opened only under a record that its peer signed, and an unsigned one says so.
 
-What it cannot see: which model wrote a text, or a poisoned text whose answer is right.
+One check comes earlier than its place: as soon as a peer's quota is full of groups that passed the
+others, the rest is refused as `quota` without being scored. So a peer costs this node a bounded
+number of scorings and of passes through the model, however much it sends. The window of rounds is
+one round: an exchange is asked for exactly the round that is played.
+
+Pure logic over `core.protocols.Game`: no network, no model. What it cannot see: which model wrote a
+text, or a poisoned text whose answer is right and which reads like the model's own.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 import random
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from core.errors import WaggleError
-from core.protocols import Game, Gathered
+from core.protocols import Game, Gathered, PeerRecord
 from core.rollouts import Rollout, RolloutGroup, TaskId
 from core.schema import Config
 
@@ -33,15 +41,19 @@ REASONS = {
     "size": "More groups or longer completions than the settings of this swarm allow.",
     "schema": "A field has a type or a value that no honest node sends.",
     "generations": "The group has another number of completions than this swarm uses.",
-    "round": "The group is for another round.",
     "identity": "The group names another peer than the one that signed it, or names this node.",
+    "round": "The group is for another round.",
     "schedule": "The task is not one that this peer has in this round.",
     "task": "The task could not be rebuilt here.",
-    "duplicate": "The same group, or another for the same task, was seen before.",
-    "quota": "As many groups as allowed from one peer are admitted already.",
-    "cost": "Scoring this peer's groups took too long.",
+    "cost": "Scoring an answer had to be cut off, so this peer's groups are not scored any more.",
+    "busy": "There was no time left to score more groups of this peer.",
     "no_signal": "All completions earned the same reward, so there is nothing to learn from.",
+    "duplicate": "The same group, or another for the same task, was seen before.",
+    "implausible": "The local model would hardly have written these completions.",
+    "quota": "As many groups as allowed from one peer are admitted already.",
+    "quarantine": "The peer is left alone for a while, because of what it sent before.",
     # found by the exchange, before anything was decoded
+    "signature": "A record in this peer's name was not signed with its key, or not a record.",
     "stale": "The peer's record is expired or from a wrong clock.",
     "fetch": "The peer's contribution could not be fetched.",
     "timeout": "The peer's contribution did not come in time.",
@@ -49,6 +61,9 @@ REASONS = {
     "exchange": "The peer's contribution failed on its way.",
 }
 """Every code of a rejection, with its meaning in one line. Codes are stable."""
+
+Doubts = Callable[[Sequence[RolloutGroup]], Mapping[str, str]]
+"""From scored groups to the digests of those that the local model finds implausible, with why."""
 
 
 @dataclass(frozen=True)
@@ -85,79 +100,114 @@ def admit(
     """The groups of one peer's contribution that may be trained on, scored here; and the others.
 
     Accepted groups carry nothing of the peer's but texts, whether they were finished, and the
-    claimed log-probs. Never raises for what a peer sent; WaggleError when the scorer cannot run.
+    claimed log-probs. seen_digests: `fingerprint`s of groups that count as seen. Never raises for
+    what a peer sent; WaggleError when the scorer cannot run.
     """
     if gathered.reason or gathered.error:
         reason = gathered.reason if gathered.reason in REASONS else "exchange"
         return [], [Rejection("", reason, gathered.error[:300])]
-    check = _Check(gathered.record.peer_id, game, config, my_peer_id, round, seen_digests)
+    check = _Check(gathered.record, game, config, my_peer_id, round, seen_digests, clock)
     accepted: list[RolloutGroup] = []
     rejected: list[Rejection] = []
     limit = config.game.groups
     if len(gathered.groups) > limit:
         detail = f"{len(gathered.groups)} groups came, only the first {limit} are looked at"
         rejected.append(Rejection("", "size", detail))
-    spent = 0.0
     for group in gathered.groups[:limit]:
-        name = str(group.task)[:128] if isinstance(group.task, TaskId) else ""
         try:
             check.claims(group)
-            if len(accepted) >= config.game.groups_per_peer:
-                raise _Refused("quota", f"at most {config.game.groups_per_peer}")
-            if spent > SCORING_BUDGET_S:
-                raise _Refused("cost", f"{spent:.1f} s already")
-            before = clock()
-            scored = check.score(group)
-            spent += clock() - before
-            if not scored.carries_signal:
-                raise _Refused("no_signal", f"every reward is {scored.rewards[0]:g}")
+            if len(accepted) >= check.quota:
+                raise _Refused("quota", f"at most {check.quota}")
+            accepted.append(check.worth(group))
         except _Refused as refusal:
+            name = str(group.task)[:128] if isinstance(group.task, TaskId) else ""
             rejected.append(Rejection(name, refusal.reason, refusal.detail[:300]))
-        else:
-            accepted.append(scored)
     return accepted, rejected
 
 
+def doubtful(groups: Sequence[RolloutGroup], doubts: Doubts) -> dict[str, str]:
+    """Of these admitted groups the digests of the implausible ones, with why in bounded words.
+
+    One call for the groups of all peers, because the model is fastest on many at once.
+    """
+    known = {group.digest for group in groups}
+    found = doubts(groups) if groups else {}
+    return {digest: detail[:300] for digest, detail in found.items() if digest in known}
+
+
+def fingerprint(group: RolloutGroup) -> str:
+    """Hex SHA-256 that a copied group has too when its completions were reordered or respaced."""
+    texts = sorted(" ".join(rollout.text.split()) for rollout in group.rollouts)
+    h = hashlib.sha256(str(group.task).encode())
+    for text in texts:
+        data = text.encode("utf-8", "surrogatepass")
+        h.update(len(data).to_bytes(4, "big") + data)
+    return h.hexdigest()
+
+
 class _Check:
-    """The checks of one contribution; remembers what it has seen of it."""
+    """The checks of one contribution; remembers what it has seen of it and what it cost."""
 
     def __init__(
         self,
-        peer_id: str,
+        record: PeerRecord,
         game: Game,
         config: Config,
         my_peer_id: str,
         round: int,
         seen_digests: Collection[str],
+        clock: Callable[[], float],
     ) -> None:
-        self._peer_id = peer_id
+        self._record = record
         self._game = game
         self._config = config
         self._me = my_peer_id
         self._round = round
         self._digests = seen_digests
-        self._own_digests: set[str] = set()
+        self._clock = clock
         self._tasks: set[TaskId] = set()
+        self._spent = 0.0
+        self._cut_off = False
         self._schedule: frozenset[TaskId] | None = None
+        self.quota = config.game.groups_per_peer
+        if not record.signed:
+            self.quota = min(self.quota, config.admission.unsigned_per_peer)
 
     def claims(self, group: RolloutGroup) -> None:
         """Everything that costs no scoring. _Refused with the first reason that applies."""
         self._schema(group)
+        peer_id = self._record.peer_id
+        if group.peer_id != peer_id or peer_id == self._me:
+            raise _Refused("identity")
         if group.round != self._round:
             raise _Refused("round", f"round {group.round} instead of {self._round}")
-        if group.peer_id != self._peer_id or self._peer_id == self._me:
-            raise _Refused("identity")
+        if not self._record.signed:
+            return  # whoever is no Waggle node chooses its tasks itself; hence the smaller quota
         if self._schedule is None:
-            self._schedule = frozenset(self._game.schedule(self._peer_id, self._round))
+            self._schedule = frozenset(self._game.schedule(peer_id, self._round))
         if group.task not in self._schedule:
             raise _Refused("schedule")
-        digest = group.digest
-        if digest in self._digests or digest in self._own_digests or group.task in self._tasks:
-            raise _Refused("duplicate")
-        self._own_digests.add(digest)
-        self._tasks.add(group.task)
 
-    def score(self, group: RolloutGroup) -> RolloutGroup:
+    def worth(self, group: RolloutGroup) -> RolloutGroup:
+        """The group, scored here, if it is worth training on. _Refused if not."""
+        if self._cut_off:
+            raise _Refused("cost", "an answer before this one was cut off")
+        if self._spent > SCORING_BUDGET_S:
+            raise _Refused("busy", f"{self._spent:.1f} s already")
+        before, cut_off_before = self._clock(), self._game.cut_off()
+        scored = self._score(group)
+        self._spent += self._clock() - before
+        self._cut_off = self._game.cut_off() > cut_off_before
+        if self._cut_off:
+            raise _Refused("cost", "an answer of this group was cut off")
+        if not scored.carries_signal:
+            raise _Refused("no_signal", f"every reward is {scored.rewards[0]:g}")
+        if group.task in self._tasks or fingerprint(group) in self._digests:
+            raise _Refused("duplicate")
+        self._tasks.add(group.task)
+        return scored
+
+    def _score(self, group: RolloutGroup) -> RolloutGroup:
         """The group as it may be trained on, with the rewards that it earns here."""
         try:
             task = self._game.task(group.task)
@@ -210,11 +260,11 @@ def select(
     a small peer id buys a place (SAPO, arXiv 2509.08721, samples over rollouts). A group with the
     texts of another one is left out.
     """
-    known = {group.digest for group in own}
+    known = {fingerprint(group) for group in own}
     by_peer: dict[str, list[RolloutGroup]] = {}
     for group in foreign:
-        if group.digest not in known:
-            known.add(group.digest)
+        if (print_ := fingerprint(group)) not in known:
+            known.add(print_)
             by_peer.setdefault(group.peer_id, []).append(group)
     chosen: list[RolloutGroup] = []
     limit = min(config.game.foreign_groups, len(own))

@@ -289,6 +289,31 @@ class PeerSeen(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PeerQuarantined(Event):
+    """A peer is left alone until `until` (Unix seconds), for the times-th time.
+
+    reason: of the strike that did it, as in GroupRejected. signed: False for an unsigned peer,
+    whose account is apart from that of the same peer id's signed contributions.
+    """
+
+    peer_id: str
+    name: str
+    reason: str
+    until: float
+    strikes: float
+    times: int
+    signed: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeerReleased(Event):
+    """A quarantine is over: the peer's next contribution is looked at again."""
+
+    peer_id: str
+    signed: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClockMoved(Event):
     stage: int = 0
     deadline: float | None = None

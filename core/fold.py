@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from core import events
+from core import events, quarantine
 from core.series import EMPTY, Series
-from core.state import IncidentLine, NodeState, Peer, Phase, Service, Submission
+from core.state import IncidentLine, NodeState, Peer, Phase, Quarantine, Service, Submission
 
 MAX_SERIES = 160
 MAX_PEERS = 2000
@@ -208,6 +208,25 @@ def _group_rejected(state: NodeState, event: events.GroupRejected) -> NodeState:
     return replace(state, rejected=counts, peers=peers)
 
 
+def _peer_quarantined(state: NodeState, event: events.PeerQuarantined) -> NodeState:
+    row = Quarantine(
+        event.peer_id[:128],
+        _cut(event.name, 120),
+        _cut(event.reason, 40),
+        event.time,
+        event.until,
+        event.times,
+        event.signed,
+    )
+    name = quarantine.account(event.peer_id[:100], event.signed)
+    return replace(state, quarantine=_put(state.quarantine, name, row, MAX_PEERS))
+
+
+def _peer_released(state: NodeState, event: events.PeerReleased) -> NodeState:
+    name = quarantine.account(event.peer_id[:100], event.signed)
+    return replace(state, quarantine={k: v for k, v in state.quarantine.items() if k != name})
+
+
 # --- what counts ------------------------------------------------------------------------------
 
 
@@ -334,6 +353,8 @@ _HANDLERS: dict[type[events.Event], Callable[[NodeState, Any], NodeState]] = {
     events.Evaluated: _evaluated,
     events.CheckpointSaved: lambda state, event: replace(state, checkpoint=event),
     events.PeerSeen: _peer_seen,
+    events.PeerQuarantined: _peer_quarantined,
+    events.PeerReleased: _peer_released,
     events.ClockMoved: _clock_moved,
     events.SubmissionChanged: _submission_changed,
     events.CountersRead: lambda state, event: replace(state, counters=event),

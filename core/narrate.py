@@ -48,6 +48,10 @@ def log(event: events.Event) -> None:
         logger.info("round %s: no step taken (%s)", event.round, event.reason)
     elif isinstance(event, events.CheckpointSaved):
         logger.info("checkpoint of round %s saved", event.round)
+    elif isinstance(event, events.PeerQuarantined):
+        logger.warning("peer %s is left alone: %s", event.name, event.reason)
+    elif isinstance(event, events.PeerReleased):
+        logger.info("peer %s is no longer left alone", event.peer_id)
     elif isinstance(event, events.NodeStopped):
         logger.info("node stopped (%s)", event.reason)
     elif said := line(event):

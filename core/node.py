@@ -21,6 +21,7 @@ from core.journal import Journal
 from core.net_room import NetRoom
 from core.parts import Clock, Parts
 from core.protocols import Interrupted
+from core.remembered import Remembered
 from core.schema import Config
 from core.siblings import Siblings
 from core.training_room import TrainingRoom
@@ -135,6 +136,8 @@ class Node:
         """Start everything slow at once, then collect it in the order in which it is needed."""
         config, home, emit = free_memory.one_of(self.config), self.home, self.emit
         chain = net = None
+        remembered = Remembered(home.db)
+        self._closers.append(remembered.close)
         if config.chain.enabled:
             chain = ChainRoom(config, home, self.identity.peer_id, emit)
             self._closers.append(chain.close)
@@ -168,6 +171,7 @@ class Node:
             checkpoints=training.checkpoints,
             evaluate=training.evaluate,
             rss_mib=_rss_mib,
+            remembered=remembered,
         )
 
     def _start_siblings(

@@ -12,7 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from core.admission import Doubts
 from core.protocols import Engine, EvalReport, Exchange, Game, StepReport
+from core.remembered import Remembered
 from core.rollouts import RolloutGroup, Task, TaskId
 from core.schema import Config
 
@@ -55,6 +57,9 @@ class Parts:
     checkpoints: Checkpoints
     evaluate: Callable[[threading.Event], EvalReport]
     rss_mib: Callable[[], float]
+    remembered: Remembered = field(default_factory=Remembered)
+    doubts: Doubts | None = None
+    """The local model's opinion of foreign groups; None asks nobody."""
     close: Callable[[], None] = lambda: None
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from core.rollouts import RolloutGroup, Task, TaskId
 
@@ -56,6 +56,9 @@ class Game(Protocol):
     def score(self, task: Task, completions: Sequence[str]) -> list[float]:
         """Reward of each completion, in the sandboxed scorer; 0.0 where the scorer died or hung."""
 
+    def cut_off(self) -> int:
+        """How many answers were cut off so far: scoring took too long, or killed the scorer."""
+
     def close(self) -> None: ...
 
 
@@ -92,7 +95,10 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True)
 class PeerRecord:
-    """What one peer said, signed, about one round."""
+    """What one peer said about one round. signed: with the key of its peer id; see `net.records`.
+
+    What is not signed may come from anybody: it is admitted under a stricter quota.
+    """
 
     peer_id: str
     name: str
@@ -104,6 +110,7 @@ class PeerRecord:
     reward_mean: float
     seen: float
     latency_ms: float | None = None
+    signed: bool = True
 
 
 @dataclass(frozen=True)
@@ -142,6 +149,19 @@ class Exchange(Protocol):
         """The latest record of every peer seen recently, mine excluded."""
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class ChainEvent:
+    """One event of the coordinator contract. position: its index within the block.
+
+    fields: by their names in the ABI, of the ABI's types; texts come from anybody, of any length.
+    """
+
+    block: int
+    position: int
+    name: str
+    fields: Mapping[str, Any]
 
 
 class Coordinator(Protocol):

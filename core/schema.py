@@ -174,6 +174,31 @@ class NetSection:
 
 
 @dataclass(frozen=True)
+class AdmissionSection:
+    """How the contributions of other nodes are judged; `core/admission.py` has the checks."""
+
+    strikes: float = setting(
+        3.0, "Leave a peer alone at this many strikes, one a bad contribution; 0 is never.", low=0
+    )
+    half_life_minutes: float = setting(
+        30.0, "Half of a peer's strikes are forgotten after this long.", low=0.1, high=100_000
+    )
+    quarantine_minutes: float = setting(
+        10.0,
+        "A peer is left alone for this long the first time, then for twice as long each time, up"
+        " to a day.",
+        low=0.1,
+        high=1_440,
+    )
+    unsigned_per_peer: int = setting(
+        1, "Groups admitted from one unsigned (GenRL) peer per round, at most.", low=0, high=4096
+    )
+    unsigned_groups: int = setting(
+        2, "Groups of unsigned peers to train on per round, all together at most.", low=0, high=4096
+    )
+
+
+@dataclass(frozen=True)
 class ChainSection:
     enabled: bool = setting(True, "Record participation with a coordinator contract.")
     rpc_url: str = setting(
@@ -239,6 +264,7 @@ class Config:
     sampling: SamplingSection = field(default_factory=SamplingSection)
     training: TrainingSection = field(default_factory=TrainingSection)
     net: NetSection = field(default_factory=NetSection)
+    admission: AdmissionSection = field(default_factory=AdmissionSection)
     chain: ChainSection = field(default_factory=ChainSection)
     checkpoint: CheckpointSection = field(default_factory=CheckpointSection)
     eval: EvalSection = field(default_factory=EvalSection)

@@ -1,29 +1,26 @@
 """One round's exchange with the swarm: publish mine, gather theirs, admit what holds, choose.
 
-Nothing that a peer says is believed: `admission.admit` regenerates the task and scores again.
-What one peer does costs only that peer's own contribution.
+Nothing that a peer says is believed: the gate regenerates the task and scores again. What one peer
+does costs only that peer's own contribution.
 """
 
 from __future__ import annotations
 
 import random
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from core import admission, events, rounds
 from core.commands import Commands
 from core.errors import TransientError
+from core.gatekeeper import Gatekeeper
 from core.incidents import incident
 from core.parts import Parts, RoundState
 from core.phases import Phases
 from core.protocols import Exchange, Gathered, Interrupted
-from core.rollouts import RolloutGroup
-
-SEEN_DIGESTS = 20_000
 
 
 class Sharing:
-    """Remembers the digests of past groups, so that a copied group is known. Worker thread only."""
+    """One node's side of every exchange. Worker thread only."""
 
     def __init__(
         self,
@@ -38,13 +35,14 @@ class Sharing:
         self._commands = commands
         self._phases = phases
         self._emit = emit
-        self._digests: OrderedDict[str, None] = OrderedDict()
+        self._gate = Gatekeeper(
+            parts.game, parts.config, parts.peer_id, parts.remembered, emit, parts.doubts
+        )
         self._rng = random.Random(f"{parts.peer_id}/{parts.config.training.seed}")
 
     def play(self, now: RoundState) -> None:
         """Fill `now.foreign`, `now.peers`, `now.rejected` and `now.waited`."""
-        for group in now.own:
-            self._remember(group.digest)
+        self._gate.open(now.number, now.own)
         try:
             with self._phases.timed("publish", now.number):
                 self._exchange.publish(now.number, now.stage, now.own)
@@ -66,43 +64,9 @@ class Sharing:
                 self._admit(now, gathered)
 
     def _admit(self, now: RoundState, gathered: Sequence[Gathered]) -> None:
-        admitted: list[RolloutGroup] = []
-        for contribution in gathered:
-            record = contribution.record
-            now.peers += 1
-            groups, rejections = admission.admit(
-                contribution,
-                self._parts.game,
-                self._parts.config,
-                my_peer_id=self._parts.peer_id,
-                round=now.number,
-                seen_digests=self._digests.keys(),
-            )
-            for group in groups:
-                self._remember(group.digest)
-            for rejection in rejections:
-                now.rejected += 1
-                self._emit(
-                    events.GroupRejected(
-                        round=now.number,
-                        peer_id=record.peer_id,
-                        task=rejection.task,
-                        reason=rejection.reason,
-                        detail=rejection.detail,
-                    )
-                )
-            admitted.extend(groups)
-            self._emit(
-                events.PeerSeen(
-                    round=now.number,
-                    peer_id=record.peer_id,
-                    name=record.name,
-                    groups=record.groups,
-                    used=len(groups),
-                    reward_mean=rounds.mean_reward(groups) if groups else None,
-                    latency_ms=record.latency_ms,
-                )
-            )
+        now.peers += len(gathered)
+        admitted, rejections = self._gate.judge(now.number, gathered)
+        now.rejected += rejections
         now.foreign = admission.select(now.own, admitted, self._parts.config, self._rng)
         for group in now.foreign:
             now.tasks[group.task] = self._parts.game.task(group.task)
@@ -114,8 +78,3 @@ class Sharing:
                     reward_mean=rounds.mean_reward([group]),
                 )
             )
-
-    def _remember(self, digest: str) -> None:
-        self._digests[digest] = None
-        while len(self._digests) > SEEN_DIGESTS:
-            self._digests.popitem(last=False)

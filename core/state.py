@@ -42,6 +42,19 @@ class Peer:
 
 
 @dataclass(frozen=True)
+class Quarantine:
+    """Why a peer is left alone, since and until when (Unix seconds), and for which time."""
+
+    peer_id: str
+    name: str
+    reason: str
+    since: float
+    until: float
+    times: int = 1
+    signed: bool = True
+
+
+@dataclass(frozen=True)
 class Submission:
     """A row of the outbox. kind, status, value: as in events.SubmissionChanged."""
 
@@ -128,6 +141,8 @@ class NodeState:
     peers: Mapping[str, Peer] = field(default_factory=dict)
     rejected: Mapping[str, int] = field(default_factory=dict)
     """Groups of others refused, by reason."""
+    quarantine: Mapping[str, Quarantine] = field(default_factory=dict)
+    """Peers left alone now, by the name of their account (`core.quarantine.account`)."""
     admitted: int = 0
     ledger: Ledger = Ledger()
     counters: events.CountersRead | None = None

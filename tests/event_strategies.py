@@ -17,6 +17,7 @@ INTEGER = st.integers(0, 20) | st.integers()
 NUMBER = st.floats(0, 100) | st.floats()
 KINDS = {
     str: TEXT,
+    bool: st.booleans(),
     int: INTEGER,
     float: NUMBER,
     int | None: st.none() | INTEGER,

@@ -172,7 +172,7 @@ def test_an_expensive_peer_is_cut_off(game: ReasoningGame) -> None:
     ticks = iter(range(0, 1000, 2))
     groups = [honest(game, slot, right=0) for slot in range(6)]
     _, reasons = run(game, sent(*groups), clock=lambda: float(next(ticks)))
-    assert reasons == ["no_signal"] * 2 + ["cost"] * 4
+    assert reasons == ["no_signal"] * 2 + ["busy"] * 4
 
 
 def test_a_contribution_that_failed_on_its_way(game: ReasoningGame) -> None:

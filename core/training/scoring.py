@@ -47,6 +47,8 @@ class ScorerCounts:
     answers: int = 0
     timeouts: int = 0
     """Answers cut off: by the child's timers, by the kernel, or by the deadlines here."""
+    fatal: int = 0
+    """Answers that a child died of, otherwise than by its timers."""
     errors: int = 0
     """Answers on which the dataset's scorer raised."""
     crashes: int = 0
@@ -156,6 +158,8 @@ class Scorer:
                     continue
                 if status == -signal.SIGPROF:
                     self.counts.timeouts += 1
+                else:
+                    self.counts.fatal += 1
                 deaths += 1
                 scores.append(0.0)
         return scores

@@ -83,6 +83,10 @@ class ReasoningGame:
         scores = iter(self.scorer.score(task.id, present) if present else ())
         return [0.0 if answer is None else strict_reward(next(scores)) for answer in answers]
 
+    def cut_off(self) -> int:
+        """See `core.protocols.Game.cut_off`."""
+        return self.scorer.counts.timeouts + self.scorer.counts.fatal
+
     def close(self) -> None:
         self.scorer.close()
 
