@@ -11,11 +11,15 @@ import re
 
 from core import __version__
 
+Commands = argparse._SubParsersAction  # argparse keeps the type of add_subparsers to itself
+
 EPILOG = """\
 examples:
   waggle                                   the console; asks a few questions on the first start
   waggle run --headless --rounds 300       train 300 rounds, one line each
   waggle run --profile trio                three nodes on this machine, in one swarm
+  waggle invite --host 192.168.1.20        let others join the swarm that runs here
+  waggle join waggle://...                 join theirs
   waggle status --json                     how the node is, for a script
   waggle --home /data/second               a second node on this machine
 
@@ -28,6 +32,8 @@ exit codes: 0 done, 1 failed (a sentence says why), 2 wrong usage or configurati
 
 
 def build_parser() -> argparse.ArgumentParser:
+    from core.arguments_swarm import add_host, add_identity, add_invites
+
     parser = argparse.ArgumentParser(
         prog="waggle",
         description="A node of a decentralised reinforcement-learning swarm, and its console.",
@@ -36,11 +42,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"waggle {__version__}")
     _add_common(parser, top=True)
-    _add_settings(parser, top=True)
+    add_settings(parser, top=True)
     parser.set_defaults(command="console")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    run = _command(
+    run = command(
         commands,
         "run",
         "run a node: in the console, or without one (--headless)",
@@ -52,59 +58,60 @@ def build_parser() -> argparse.ArgumentParser:
         "Ctrl+C ends at the round boundary; a second one, or SIGTERM, at once.\n\n"
         "exit codes: 0 the rounds are done or it was asked to stop, 1 failed, 2 configuration",
     )
-    _add_settings(run)
+    add_settings(run)
     run.add_argument("--headless", action="store_true", help="no console: a line for each round")
-    run.add_argument("--rounds", type=_positive, metavar="N", help="end after N rounds")
+    run.add_argument("--rounds", type=positive, metavar="N", help="end after N rounds")
     run.add_argument("--json", action="store_true", help="one event a line, as JSON")
     run.add_argument("--seed", type=_natural, metavar="N", help="the same as --set training.seed=N")
     run.add_argument("--supervise", action="store_true", help="start it again when it crashes")
+    add_host(run)
     run.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
 
-    status = _command(
+    status = command(
         commands,
         "status",
         "the verdict: is the node healthy, is it learning, does it count",
         "works beside a running node, from its journal.\n\n"
         "exit codes: 0 healthy, starting or paused; 3 degraded; 4 down; 1 no journal to read",
     )
-    rewards = _command(
+    rewards = command(
         commands,
         "rewards",
         "the ledger: trained, submitted, confirmed, and what the coordinator says",
         "participation: rounds in which this peer submitted\nreward: the sum of what it submitted\n"
         "wins: votes that other peers gave it\n\nexit codes: 0, 1",
     )
-    peers = _command(
+    peers = command(
         commands,
         "peers",
         "who is in the swarm and whose rollouts were used",
         "exit codes: 0, 1",
     )
-    models = _command(
+    models = command(
         commands,
         "models",
         "models to choose from, and whether each fits this machine",
         "any Hugging Face id or local path works as well: --set model.id=...\n"
         "with --max-ram 6G: as it would be on a smaller machine\nexit codes: 0, 1, 2",
     )
-    _add_settings(models)
+    add_settings(models)
     for reporter in (status, rewards, peers, models):
-        _add_json(reporter)
+        add_json(reporter)
 
-    evaluation = _command(
+    evaluation = command(
         commands,
         "eval",
         "held-out evaluation of the current checkpoint",
         "on seeds that no training ever sees; works beside a running node.\n"
         "example: waggle eval --tasks 200 --samples 4 --json\nexit codes: 0, 1, 2",
     )
-    _add_settings(evaluation)
-    _add_json(evaluation)
-    evaluation.add_argument("--tasks", type=_positive, metavar="N", help="how many tasks")
-    evaluation.add_argument("--samples", type=_positive, metavar="N", help="samples for each task")
+    add_settings(evaluation)
+    add_json(evaluation)
+    evaluation.add_argument("--tasks", type=positive, metavar="N", help="how many tasks")
+    evaluation.add_argument("--samples", type=positive, metavar="N", help="samples for each task")
     evaluation.add_argument("--seed", type=_natural, metavar="N", help="seed of tasks and sampling")
 
-    export = _command(
+    export = command(
         commands,
         "export",
         "write a checkpoint as a Hugging Face folder, to use or to share",
@@ -121,38 +128,30 @@ def build_parser() -> argparse.ArgumentParser:
         help="the one saved in round N, or the folder of a checkpoint",
     )
     export.add_argument("--force", action="store_true", help="replace a model folder that is there")
-    _add_json(export)
+    add_json(export)
 
-    identity = _group(commands, "identity", "the peer identity of this home")
-    _add_json(
-        _command(
-            identity,
-            "show",
-            "peer id, name and account",
-            "exit codes: 0, 1 there is none",
-            group="identity",
-        )
-    )
-    config = _group(commands, "config", "the configuration")
-    show = _command(
+    add_identity(commands)
+    add_invites(commands)
+    config = group(commands, "config", "the configuration")
+    show = command(
         config,
         "show",
         "every value with its origin",
         "exit codes: 0, 2 it cannot be used",
         group="config",
     )
-    _add_settings(show)
-    _add_json(show)
+    add_settings(show)
+    add_json(show)
 
-    doctor = _command(
+    doctor = command(
         commands,
         "doctor",
         "check this machine and this home",
         "exit codes: 0 all is well, 1 something is not; each line says what to do",
     )
-    _add_settings(doctor)
-    _add_json(doctor)
-    _command(
+    add_settings(doctor)
+    add_json(doctor)
+    command(
         commands,
         "test",
         "run the test suite (options go to pytest)",
@@ -161,8 +160,8 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+def command(
+    commands: Commands,
     name: str,
     summary: str,
     epilog: str,
@@ -180,10 +179,14 @@ def _command(
     return parser
 
 
-def _group(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str
-) -> argparse._SubParsersAction[argparse.ArgumentParser]:
-    parser = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:])
+def group(commands: Commands, name: str, about: str) -> Commands:
+    """about: the line of the overview, and perhaps more for the group's own help."""
+    parser = commands.add_parser(
+        name,
+        help=about.splitlines()[0],
+        description=about[0].upper() + about[1:],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
 
@@ -201,7 +204,7 @@ def _add_common(parser: argparse.ArgumentParser, top: bool = False) -> None:
     )
 
 
-def _add_settings(parser: argparse.ArgumentParser, top: bool = False) -> None:
+def add_settings(parser: argparse.ArgumentParser, top: bool = False) -> None:
     parser.add_argument(
         "--profile",
         metavar="P",
@@ -226,11 +229,11 @@ def _add_settings(parser: argparse.ArgumentParser, top: bool = False) -> None:
         )
 
 
-def _add_json(parser: argparse.ArgumentParser) -> None:
+def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)

@@ -167,10 +167,41 @@ def _models(args: argparse.Namespace, home: Home) -> int:
     return models(_load(args, home), home, args.json)
 
 
-def _identity(args: argparse.Namespace, home: Home) -> int:
-    from core.listings import identity
+def _identity_new(args: argparse.Namespace, home: Home) -> int:
+    from core.identity_commands import new
 
-    return identity(home, args.json)
+    return new(home, args.set_aside, args.json)
+
+
+def _identity_import(args: argparse.Namespace, home: Home) -> int:
+    from core.identity_commands import take_over
+
+    return take_over(home, args.file, args.set_aside, args.json)
+
+
+def _identity_show(args: argparse.Namespace, home: Home) -> int:
+    from core.identity_commands import show
+
+    return show(home, args.json)
+
+
+def _identity_backup(args: argparse.Namespace, home: Home) -> int:
+    from core.identity_commands import back_up
+
+    return back_up(home, args.file, args.passphrase_file, args.json)
+
+
+def _identity_restore(args: argparse.Namespace, home: Home) -> int:
+    from core.identity_commands import restore
+
+    return restore(home, args.file, args.passphrase_file, args.set_aside, args.json)
+
+
+def _identity_verify(args: argparse.Namespace, home: Home) -> int:
+    from core.identity_commands import verify
+
+    load = lambda: _load(args, home)  # noqa: E731
+    return verify(home, load, args.backup, args.passphrase_file, args.json)
 
 
 def _config(args: argparse.Namespace, home: Home) -> int:
@@ -202,7 +233,12 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Home], int]] = {
     "models": _models,
     "eval": _eval,
     "export": _export,
-    "identity show": _identity,
+    "identity new": _identity_new,
+    "identity import": _identity_import,
+    "identity show": _identity_show,
+    "identity backup": _identity_backup,
+    "identity restore": _identity_restore,
+    "identity verify": _identity_verify,
     "config show": _config,
     "doctor": _doctor,
 }

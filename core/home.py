@@ -40,6 +40,11 @@ class Home:
         return self.path / "identity" / "swarm.pem"
 
     @property
+    def backup_note(self) -> Path:
+        """When and where the identity was last backed up."""
+        return self.path / "identity" / "backup.json"
+
+    @property
     def account(self) -> Path:
         return self.path / "account"
 

@@ -1,4 +1,4 @@
-"""What `models`, `identity show` and `config show` print."""
+"""What `models` and `config show` print."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from core.config import Effective
-from core.errors import WaggleError
 from core.home import Home
 
 if TYPE_CHECKING:
@@ -82,30 +81,6 @@ def _model_facts(entry: Entry, plan: Plan) -> dict[str, object]:
         "parts_bytes": dict(plan.parts),
         "advice": plan.advice,
     }
-
-
-def identity(home: Home, as_json: bool) -> int:
-    """Print who this node is. WaggleError when the home has no identity yet."""
-    from core.chain.account import address_of
-    from core.net.identity import load
-
-    if not home.identity.exists():
-        raise WaggleError(
-            f"There is no identity in {home.path} yet",
-            "",
-            "It is made on the first start: run ./waggle",
-        )
-    known = load(home.identity)
-    account = address_of(home.account)
-    if as_json:
-        data = {"peer_id": known.peer_id, "name": known.name, "account": account}
-        print(json.dumps(data | {"path": str(home.identity)}))
-        return 0
-    print(f"name     {known.name}")
-    print(f"peer id  {known.peer_id}")
-    print(f"account  {account or 'none yet'}")
-    print(f"file     {home.identity} (keep a copy: it is this node's name in the swarm)")
-    return 0
 
 
 def configuration(effective: Effective, as_json: bool) -> int:

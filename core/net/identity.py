@@ -24,6 +24,8 @@ MAX_KEY_BITS = 4096
 MAX_FILE_BYTES = 16_384
 MAX_PUBLIC_KEY_BYTES = 600
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_KINDS = {1: "an Ed25519 key", 2: "a secp256k1 key", 3: "an ECDSA key"}
+"""Key types of libp2p's PrivateKey message, other than RSA."""
 _SHA2_256 = b"\x12\x20"
 """Multihash head: function 0x12, 32 bytes."""
 
@@ -54,13 +56,18 @@ def load_or_create(path: Path) -> Identity:
     if not path.exists() and not path.is_symlink():
         with exclusive(path.with_suffix(".lock")):
             if not path.exists():
-                atomic_write(path, _generate())
+                atomic_write(path, generate())
     return load(path)
 
 
 def load(path: Path) -> Identity:
     """The identity in `path`; WaggleError when there is none or it cannot be used."""
-    key = _parse_private(_read(path), path)
+    return from_bytes(_read(path), path)
+
+
+def from_bytes(data: bytes, path: Path) -> Identity:
+    """The identity in the bytes of a key file; messages call it `path`. WaggleError."""
+    key = _parse_private(data, path)
     public_key = _public_der(key.public_key())
     peer_id = peer_id_of(public_key)
 
@@ -131,6 +138,9 @@ def _parse_private(data: bytes, path: Path) -> Any:
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.serialization import load_der_private_key
 
+    if len(data) > MAX_FILE_BYTES:
+        raise _damaged(path, f"it has more than {MAX_FILE_BYTES} bytes, a peer key has about 1200")
+    _refuse_other_formats(data, path)
     try:
         kind, der = _parse_key_message(data)
     except ValueError as error:
@@ -138,7 +148,8 @@ def _parse_private(data: bytes, path: Path) -> Any:
     if kind != 0:
         raise WaggleError(
             f"The peer identity {path} is of a kind that Waggle does not use",
-            "swarms of this kind know RSA keys only",
+            f"it is {_KINDS.get(kind, 'an unknown kind of key')}; swarms of this kind know RSA "
+            "keys only",
             "Move the file away to start as a new peer, or put an RSA swarm.pem there",
         )
     try:
@@ -150,7 +161,29 @@ def _parse_private(data: bytes, path: Path) -> Any:
     return key
 
 
-def _generate() -> bytes:
+def _refuse_other_formats(data: bytes, path: Path) -> None:
+    """Tell what a person may have taken for a swarm.pem."""
+    head = data[:256].lstrip()
+    if head.startswith(b"-----BEGIN"):
+        kind = head.splitlines()[0].strip(b"- ").decode("ascii", "replace").removeprefix("BEGIN ")
+        raise WaggleError(
+            f"{path} is not a peer identity",
+            f"it is a key in PEM text ({kind[:40].lower()}); a swarm.pem, despite its name, is a "
+            "binary libp2p key",
+            "Take the swarm.pem that the other node runs with; the file was not changed",
+        )
+    if head.startswith(b"ssh-") or head.startswith(b"{"):
+        what = "an SSH key" if head.startswith(b"ssh-") else "a JSON file"
+        raise WaggleError(
+            f"{path} is not a peer identity",
+            f"it is {what}; a swarm.pem is a binary libp2p key",
+            "Take the swarm.pem of the other node; a backup that Waggle made is read by "
+            "`waggle identity restore`",
+        )
+
+
+def generate() -> bytes:
+    """The bytes of a new key file."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 

@@ -1,0 +1,62 @@
+"""A passphrase from a person, a file or the environment; never echoed, never logged.
+
+It knows where a passphrase comes from, and nothing of what it opens.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from core.errors import WaggleError
+
+VARIABLE = "WAGGLE_BACKUP_PASSPHRASE"
+MAX_BYTES = 4096
+
+
+def given(file: str | None) -> str | None:
+    """From the file, else from the environment; None when a person has to be asked.
+
+    WaggleError when the file cannot be read or has no text in it.
+    """
+    if file:
+        return _from_file(Path(file).expanduser())
+    return os.environ.get(VARIABLE) or None
+
+
+def ask(prompt: str, *, twice: bool = False) -> str:
+    """Typed on the terminal without an echo. WaggleError without a terminal, or when the second
+    time differs from the first."""
+    import getpass
+
+    if not sys.stdin.isatty():
+        raise WaggleError(
+            "A passphrase is needed, and there is no terminal to ask for it",
+            "standard input is not one",
+            f"Give it with --passphrase-file FILE, or in the environment variable {VARIABLE}",
+        )
+    first = getpass.getpass(f"{prompt}: ")
+    if twice and getpass.getpass("The same again: ") != first:
+        raise WaggleError("The two passphrases differ", "", "Nothing was written; try again")
+    return first
+
+
+def _from_file(path: Path) -> str:
+    """The first line, without the line's end."""
+    try:
+        with path.open("rb") as source:
+            data = source.read(MAX_BYTES + 1)
+        text = data.decode("utf-8")
+    except OSError as error:
+        raise WaggleError(
+            f"Cannot read the passphrase file {path}", error.strerror or str(error)
+        ) from error
+    except UnicodeDecodeError as error:
+        raise WaggleError(f"The passphrase file {path} is not UTF-8 text") from error
+    line = text.splitlines()[0] if text else ""
+    if not line or len(data) > MAX_BYTES:
+        raise WaggleError(
+            f"The passphrase file {path} is empty or too long", "", "One line with the passphrase"
+        )
+    return line
