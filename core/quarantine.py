@@ -68,6 +68,8 @@ class Standing:
     reason: str = ""
 
 
+_NOBODY = Standing()
+
 Book = Mapping[str, Standing]
 """Accounts by name, see `account`; at most MAX_PEERS."""
 
@@ -100,11 +102,13 @@ def book_in(
     No reason that weighs anything: the contribution was clean. A held peer's account stays as it
     is: what is refused unseen can be no new fault.
     """
-    old = book.get(name, Standing(at=now))
+    old = book.get(name, _NOBODY)
     if old.held or policy.limit <= 0:
         return book, False
+    if not _matters(old, now, policy):
+        old = _NOBODY  # as if it had been cleared away, so that it does not matter who cleared up
     weight, reason = worst(reasons)
-    if not weight and name not in book:
+    if not weight and old is _NOBODY:
         return book, False
     strikes = max(0.0, strikes_now(old, now, policy) + (weight or -CREDIT))
     new = replace(old, strikes=strikes, at=now, reason=reason if weight else old.reason)
