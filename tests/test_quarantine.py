@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -73,7 +74,7 @@ def test_who_goes_on_is_held_and_for_longer_each_time(reason: str) -> None:
             assert is_held(book, "x")
             lengths.append(book["x"].until - now)
     assert lengths[0] == 100.0
-    assert all(b == min(2 * a, LONGEST_S) for a, b in zip(lengths, lengths[1:], strict=False))
+    assert all(b == min(2 * a, LONGEST_S) for a, b in pairwise(lengths))
     assert lengths[-1] == LONGEST_S
 
 

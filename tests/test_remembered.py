@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from core.remembered import Remembered
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "node.db"
+def db(tmp_path: Path) -> Path:
+    return tmp_path / "node.db"
 
 
 def reopened(path: Path) -> Remembered:
