@@ -61,6 +61,15 @@ class NodeStarted(Event):
     swarm: str
     account: str = ""
     restarts: int = 0
+    backed_up: float | None = None
+    """Unix seconds of the last backup of the peer identity that is known of."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentityBackedUp(Event):
+    """A backup of the peer identity was made, at `made` (Unix seconds), while the node runs."""
+
+    made: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -311,6 +320,33 @@ class PeerReleased(Event):
 
     peer_id: str
     signed: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaderboardRead(Event):
+    """The swarm's leaderboard as it now follows from the coordinator's events.
+
+    leaders: the first ranks, each as `core.leaderboard.to_row` makes it. me: the same for this
+    node, {} when it has no rank. total: peers with a rank. block: the newest one counted;
+    behind: blocks that are still to be read.
+    """
+
+    block: int
+    behind: int
+    total: int
+    leaders: list[dict[str, Any]] = field(default_factory=list)
+    me: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GossipHeard(Event):
+    """What was answered in this round, by peers whose groups were admitted and by this node.
+
+    messages: as `core.gossip.message` makes them, at most `core.gossip.MAX_PER_ROUND`.
+    """
+
+    stage: int = 0
+    messages: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

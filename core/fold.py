@@ -11,14 +11,25 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from core import events, quarantine
+from core import events, gossip, leaderboard, quarantine
+from core.leaderboard import Leader
 from core.series import EMPTY, Series
-from core.state import IncidentLine, NodeState, Peer, Phase, Quarantine, Service, Submission
+from core.state import (
+    IncidentLine,
+    Leaderboard,
+    NodeState,
+    Peer,
+    Phase,
+    Quarantine,
+    Service,
+    Submission,
+)
 
 MAX_SERIES = 160
 MAX_PEERS = 2000
 MAX_INCIDENTS = 100
 MAX_LOG_LINES = 400
+MAX_LEADERS = 100
 MAX_ROLLOUTS = 40
 MAX_PENDING = 256
 MAX_SETTLED = 200
@@ -52,6 +63,7 @@ def _node_started(state: NodeState, event: events.NodeStarted) -> NodeState:
         node=event,
         model=None,
         running=True,
+        backed_up=event.backed_up,
         stop_reason="",
         paused=False,
         services={},
@@ -227,6 +239,26 @@ def _peer_released(state: NodeState, event: events.PeerReleased) -> NodeState:
     return replace(state, quarantine={k: v for k, v in state.quarantine.items() if k != name})
 
 
+def _leaderboard_read(state: NodeState, event: events.LeaderboardRead) -> NodeState:
+    """A row that makes no sense is left out; an old journal may hold anything."""
+    leaders = [leader for row in event.leaders[:MAX_LEADERS] if (leader := _leader(row))]
+    board = Leaderboard(
+        tuple(leaders), _leader(event.me), event.total, event.block, event.behind, event.time
+    )
+    return replace(state, leaderboard=board)
+
+
+def _leader(row: Any) -> Leader | None:
+    try:
+        return leaderboard.from_row(row)
+    except ValueError:
+        return None
+
+
+def _gossip_heard(state: NodeState, event: events.GossipHeard) -> NodeState:
+    return replace(state, gossip=gossip.hear(state.gossip, event))
+
+
 # --- what counts ------------------------------------------------------------------------------
 
 
@@ -333,6 +365,7 @@ def _cut(text: str, limit: int = MAX_TEXT) -> str:
 
 _HANDLERS: dict[type[events.Event], Callable[[NodeState, Any], NodeState]] = {
     events.NodeStarted: _node_started,
+    events.IdentityBackedUp: lambda state, event: replace(state, backed_up=event.made),
     events.NodeStopped: _node_stopped,
     events.ServiceChanged: _service_changed,
     events.ModelLoaded: lambda state, event: replace(state, model=event),
@@ -355,6 +388,8 @@ _HANDLERS: dict[type[events.Event], Callable[[NodeState, Any], NodeState]] = {
     events.PeerSeen: _peer_seen,
     events.PeerQuarantined: _peer_quarantined,
     events.PeerReleased: _peer_released,
+    events.LeaderboardRead: _leaderboard_read,
+    events.GossipHeard: _gossip_heard,
     events.ClockMoved: _clock_moved,
     events.SubmissionChanged: _submission_changed,
     events.CountersRead: lambda state, event: replace(state, counters=event),

@@ -16,6 +16,8 @@ STALLED_S = 300.0
 QUEUE_S = 600.0
 RECENT_S = 300.0
 NO_SIGNAL_ROUNDS = 10
+WORTH_A_BACKUP = 20
+"""Rounds trained after which a peer identity without a backup is worth a hint."""
 
 NEEDED = ("model", "scorer")
 """Services without which nothing is trained."""
@@ -209,7 +211,15 @@ def _healthy(state: NodeState) -> Verdict:
     if last is None:
         return Verdict("healthy", f"Training round {state.round}")
     shared = f", trained with {last.peers} peers" if last.peers else ""
-    return Verdict("healthy", f"Round {last.round} finished in {last.seconds:.1f} s{shared}")
+    reason = f"Round {last.round} finished in {last.seconds:.1f} s{shared}"
+    return Verdict("healthy", reason, _hint(state))
+
+
+def _hint(state: NodeState) -> str:
+    """What would be good to do while all is well."""
+    if state.backed_up is None and state.ledger.trained >= WORTH_A_BACKUP:
+        return "There is no copy of this node's key yet: waggle identity backup"
+    return ""
 
 
 def _last_error(state: NodeState) -> IncidentLine | None:

@@ -45,12 +45,14 @@ class Node:
         self._journal: Journal | None = None
         self._worker = NodeWorker(self._build, self.commands, self.emit, max_rounds)
         self._closers: list[Callable[[], None]] = []
+        self._backed_up: float | None = None
         self._closed = False
 
     # --- life ---------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Take the home and start the threads. WaggleError when the home cannot be used."""
+        from core import identities
         from core.chain.account import address_of
         from core.net.identity import load_or_create
 
@@ -63,6 +65,8 @@ class Node:
             lock.acquire()
             self._identity_lock = lock
             account = address_of(self.home.account) or ""
+            note = identities.backup_note(self.home, self.identity.peer_id)
+            self._backed_up = note.time if note else None
             self._journal = Journal(self.home.db, self.bus)
             self._journal.start()
         except BaseException:
@@ -80,6 +84,7 @@ class Node:
                 swarm=self.config.swarm.name,
                 account=account,
                 restarts=supervisor.restarts(),
+                backed_up=self._backed_up,
             )
         )
         self._worker.start()
@@ -129,6 +134,17 @@ class Node:
         """Onto the bus, and into the log in words. Any thread; never raises for a full disk."""
         self.bus.emit(event)
         narrate.log(event)
+        if isinstance(event, events.RoundFinished):
+            self._look_for_backup()
+
+    def _look_for_backup(self) -> None:
+        """`waggle identity backup` runs beside the node: see once a round whether it has."""
+        from core.identities import backup_note
+
+        note = backup_note(self.home, self.identity.peer_id)
+        if note is not None and note.time != self._backed_up:
+            self._backed_up = note.time
+            self.emit(events.IdentityBackedUp(made=note.time))
 
     # --- building, in the worker thread -------------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from core.fold import replay
@@ -29,6 +29,7 @@ def read(home: Home) -> tuple[NodeState, bool]:
 def status(home: Home, as_json: bool) -> int:
     """Print the verdict and the figures; 0 well, 3 degraded, 4 down."""
     state, alive = read(home)
+    state = replace(state, backed_up=_backup_time(home, state))
     told = verdict(state, time.time(), alive)
     if as_json:
         _print_json(_status_data(state, alive) | {"verdict": asdict(told)})
@@ -38,6 +39,14 @@ def status(home: Home, as_json: bool) -> int:
         if value:
             print(f"  {name:<10} {value}")
     return EXIT_CODES[told.level]
+
+
+def _backup_time(home: Home, state: NodeState) -> float | None:
+    """From the home: a backup that was made while no node ran is in no event."""
+    from core.identities import backup_note
+
+    note = backup_note(home, state.node.peer_id) if state.node else None
+    return note.time if note else None
 
 
 def _status_data(state: NodeState, alive: bool) -> dict[str, Any]:
@@ -51,6 +60,7 @@ def _status_data(state: NodeState, alive: bool) -> dict[str, Any]:
         "peer_id": node.peer_id if node else None,
         "name": node.name if node else None,
         "restarts": node.restarts if node else None,
+        "identity_backed_up": state.backed_up,
         "model": node.model if node else None,
         "profile": node.profile if node else None,
         "last_round": asdict(last) if last else None,
@@ -71,6 +81,8 @@ def _status_lines(state: NodeState) -> list[tuple[str, str]]:
     lines = []
     if node:
         lines.append(("node", f"{clean(node.name)}  {node.peer_id}"))
+        made = state.backed_up
+        lines.append(("backup", ago(made) if made else "of the identity: none yet"))
         lines.append(("restarts", f"{node.restarts} by the supervisor" if node.restarts else ""))
         lines.append(("model", clean(node.model)))
         lines.append(("swarm", f"{clean(node.swarm)}, profile {clean(node.profile)}"))

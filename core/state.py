@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from core import events
+from core.leaderboard import Leader
 from core.series import EMPTY, Series
 
 
@@ -52,6 +53,30 @@ class Quarantine:
     until: float
     times: int = 1
     signed: bool = True
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """As of `read` (Unix seconds) and `block`. behind: blocks not counted yet. me: or None."""
+
+    leaders: tuple[Leader, ...] = ()
+    me: Leader | None = None
+    total: int = 0
+    block: int = 0
+    behind: int = 0
+    read: float = 0.0
+
+
+@dataclass(frozen=True)
+class Gossip:
+    """One message of the feed: what `node` (a name) answered. `id` is the original's."""
+
+    id: str
+    round: int
+    stage: int
+    node: str
+    node_id: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -120,6 +145,8 @@ class NodeState:
     node: events.NodeStarted | None = None
     model: events.ModelLoaded | None = None
     running: bool = False
+    backed_up: float | None = None
+    """Unix seconds of the last backup of the peer identity; None when none is known of."""
     stop_reason: str = ""
     paused: bool = False
     updated: float = 0.0
@@ -144,6 +171,9 @@ class NodeState:
     quarantine: Mapping[str, Quarantine] = field(default_factory=dict)
     """Peers left alone now, by the name of their account (`core.quarantine.account`)."""
     admitted: int = 0
+    leaderboard: Leaderboard | None = None
+    gossip: tuple[Gossip, ...] = ()
+    """Of the last rounds, newest last."""
     ledger: Ledger = Ledger()
     counters: events.CountersRead | None = None
     evaluation: events.Evaluated | None = None

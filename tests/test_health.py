@@ -126,3 +126,15 @@ def test_there_is_always_a_verdict(history: list[events.Event], now: float, aliv
     told = verdict(fold.replay(history), now, alive)
     assert told.level in ("healthy", "degraded", "down", "starting", "paused")
     assert told.reason
+
+
+def test_a_key_without_a_backup_is_a_hint_and_no_illness() -> None:
+    rounds = [finished(n, time=NOW - 5) for n in range(25)]
+    told = verdict(fold.replay(up(*rounds)), NOW)
+    assert told.level == "healthy"
+    assert "waggle identity backup" in told.next_step
+    made = events.IdentityBackedUp(made=NOW - 90, time=NOW - 1)
+    assert verdict(fold.replay(up(*rounds, made)), NOW).next_step == ""
+    assert verdict(fold.replay(up(*rounds[:3])), NOW).next_step == "", "nothing to lose yet"
+    again = [started(time=NOW - 9, backed_up=NOW - 90), finished(99, time=NOW - 2)]
+    assert verdict(fold.replay([*up(*rounds), *again]), NOW).next_step == ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from core.health import verdict
 from core.series import Series
 from core.state import NodeState, Submission
@@ -150,7 +152,9 @@ def ledger_view(state: NodeState, enabled: bool = True) -> views.LedgerView:
     )
 
 
-def status_view(state: NodeState, account: str, kb_s: float | None) -> views.StatusView:
+def status_view(
+    state: NodeState, account: str, kb_s: float | None, now: float
+) -> views.StatusView:
     last = state.last_round
     return views.StatusView(
         model=state.node.model if state.node else "",
@@ -160,7 +164,16 @@ def status_view(state: NodeState, account: str, kb_s: float | None) -> views.Sta
         account=account or (state.node.account if state.node else ""),
         queue=len(state.ledger.pending),
         console_kb_s=kb_s,
+        backup=backup_age(state.backed_up, now) if state.node else "",
     )
+
+
+def backup_age(made: float | None, now: float) -> str:
+    """Coarse, so that the status bar is not redrawn for it."""
+    if made is None or not math.isfinite(made):
+        return "no backup"
+    days = int(max(0.0, now - made) // 86_400)
+    return f"backup {days} d old" if days else "backup today"
 
 
 def rollouts(state: NodeState) -> tuple[views.RolloutView, ...]:

@@ -318,6 +318,8 @@ def status(view: views.StatusView, width: int, pen: Pen) -> Text:
             if view.console_kb_s >= 10
             else f"{view.console_kb_s:.1f} KB/s"
         )
+    if view.backup:
+        parts.append(view.backup)
     between = f" {pen.glyphs.dot} "
     if cell_len(between.join(parts)) + 2 > width:
         between = "  "

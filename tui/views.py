@@ -128,6 +128,8 @@ class StatusView:
     account: str
     queue: int
     console_kb_s: float | None = None
+    backup: str = ""
+    """How old the last backup of the identity is, in words."""
 
 
 @dataclass(frozen=True)

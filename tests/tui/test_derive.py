@@ -84,8 +84,14 @@ def test_ledger_shows_rounds_newest_first_with_their_status() -> None:
 
 
 def test_status_line() -> None:
-    view = derive.status_view(replay(history(2)), ACCOUNT, 1.5)
+    state = replay(history(2))
+    view = derive.status_view(state, ACCOUNT, 1.5, START)
     assert (view.model, view.name, view.queue) == ("waggle-tiny", "calm golden badger", 1)
+    assert view.backup == "no backup"
+    made = events.IdentityBackedUp(time=START, made=START)
+    for age_s, told in ((0, "backup today"), (-60, "backup today"), (260_000, "backup 3 d old")):
+        view = derive.status_view(replay([made], state), ACCOUNT, 1.5, START + age_s)
+        assert view.backup == told
 
 
 def test_rollouts_are_newest_first_and_name_their_peer() -> None:

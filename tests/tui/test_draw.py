@@ -66,7 +66,7 @@ def drawings(recorded: list[events.Event], width: int, pen: Pen, now: float) -> 
         "round": draw.round_line(derive.round_view(state, now), width, pen),
         "peers": draw.peers(derive.peers_view(state, now), width, pen),
         "ledger": draw.ledger(derive.ledger_view(state), width, pen),
-        "status": draw.status(derive.status_view(state, ACCOUNT, 1.0), width, pen),
+        "status": draw.status(derive.status_view(state, ACCOUNT, 1.0, now), width, pen),
         "rollouts": rollouts_text(derive.rollouts(state), width, pen),
     }
 

@@ -129,7 +129,7 @@ class Dashboard(Screen[None]):
         stopping = app.stopping  # type: ignore[attr-defined]
         self.query_one("#round", Lines).show(derive.round_view(state, now, stopping))
         account, kb_s = app.account, app.kb_s  # type: ignore[attr-defined]
-        self.query_one("#status", Lines).show(derive.status_view(state, account, kb_s))
+        self.query_one("#status", Lines).show(derive.status_view(state, account, kb_s, now))
         if self._due("peers"):
             view = derive.peers_view(state, now, net_on)
             self.query_one("#peers-list", Lines).show(view)
