@@ -62,6 +62,25 @@ class Game(Protocol):
     def close(self) -> None: ...
 
 
+@dataclass(frozen=True)
+class TaskEntry:
+    """A task as nodes of GenRL tell it to one another. metadata: plain JSON-like values."""
+
+    question: str
+    answer: str
+    metadata: Mapping[str, Any]
+
+
+class Questions(Protocol):
+    """A game whose tasks GenRL nodes share: they name a task by the hex MD5 of its question."""
+
+    def find(self, question_digest: str) -> TaskId | None:
+        """The task of that question, if it is one that a GenRL node can have been asked."""
+
+    def entry(self, task_id: TaskId) -> TaskEntry:
+        """What a GenRL node needs in order to score it; WaggleError when it cannot be made."""
+
+
 class Engine(Protocol):
     """Owns the model and the optimiser. Called from the worker thread only."""
 

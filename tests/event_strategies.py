@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 from hypothesis import strategies as st
 
@@ -15,6 +15,12 @@ WORDS = st.sampled_from(
 TEXT = WORDS | st.text(max_size=12)
 INTEGER = st.integers(0, 20) | st.integers()
 NUMBER = st.floats(0, 100) | st.floats()
+ROW = st.dictionaries(
+    st.sampled_from(["peer_id", "name", "rank", "round", "history", "id", "message"]) | TEXT,
+    TEXT | INTEGER | NUMBER | st.none() | st.lists(st.lists(INTEGER, max_size=3), max_size=3),
+    max_size=8,
+)
+"""A part of an event that is a dictionary: most of them make no sense."""
 KINDS = {
     str: TEXT,
     bool: st.booleans(),
@@ -25,6 +31,8 @@ KINDS = {
     list[str]: st.lists(TEXT, max_size=4),
     dict[str, float]: st.dictionaries(TEXT, NUMBER, max_size=4),
     dict[str, float | str]: st.dictionaries(TEXT, NUMBER | TEXT, max_size=4),
+    dict[str, Any]: ROW,
+    list[dict[str, Any]]: st.lists(ROW, max_size=4),
     dict[str, int]: st.dictionaries(TEXT | st.just("rounds"), INTEGER, max_size=4),
 }
 

@@ -17,6 +17,7 @@ from core.chain import codec
 from core.chain.account import Wallet
 from core.chain.contract import SUBMIT_REWARD
 from core.chain.contract.refusals import refused
+from core.chain.eventlog import EventLog
 from core.chain.rpc import Rpc, RpcError
 from core.errors import ConfigError, RefusedError, TransientError
 from core.schema import ChainSection
@@ -26,6 +27,8 @@ GAS_REGISTER = 400_000
 GAS_REWARD = 300_000
 GAS_WINNERS = 250_000
 GAS_PER_WINNER = 200_000
+GAS_BOOTNODES = 100_000
+GAS_PER_BOOTNODE = 250_000
 RECEIPT_TIMEOUTS = 6
 """Wait for a receipt this many times the deadline of a call."""
 
@@ -50,6 +53,7 @@ class WalletCoordinator:
         self.chain_id = self._quantity("eth_chainId")
         self._check_chain()
         self.swarm = f"{self.chain_id}:{contract.lower()}"
+        self.log = EventLog(self._rpc, self.contract)
 
     def close(self) -> None:
         self._rpc.close()
@@ -120,6 +124,16 @@ class WalletCoordinator:
         gas = GAS_WINNERS + GAS_PER_WINNER * len(winners)
         arguments = (round, list(winners), peer_id)
         return self._transact("submit the vote", gas, "submitWinners", *arguments)
+
+    def add_bootnodes(self, maddrs: Sequence[str]) -> str:
+        """RefusedError unless the account has the role of a bootnode manager."""
+        gas = GAS_BOOTNODES + GAS_PER_BOOTNODE * len(maddrs)
+        return self._transact("publish the bootnode", gas, "addBootnodes", list(maddrs))
+
+    def remove_bootnode(self, index: int) -> str:
+        """The last one of the list takes the place of the removed one."""
+        gas = GAS_BOOTNODES + GAS_PER_BOOTNODE
+        return self._transact("withdraw the bootnode", gas, "removeBootnode", index)
 
     def _transact(self, doing: str, gas: int, function: str, *arguments: Any) -> str:
         data = codec.encode(function, *arguments)
