@@ -48,15 +48,20 @@ _KEYS = (
     "index_range",
     "datasets",
 )
+_DATASET_KEYS = ("name", "weight", "params", "genrl_seed")
 
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """One dataset of the set. weight: its share of the schedule, relative to the others'."""
+    """One dataset of the set. weight: its share of the schedule, relative to the others'.
+
+    genrl_seed: the one seed that GenRL nodes of the swarm have for it; see `games/originals.py`.
+    """
 
     name: str
     weight: float
     params: Mapping[str, Any]
+    genrl_seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -122,15 +127,24 @@ class TaskSet:
 
         WaggleError when the generator fails on it.
         """
+        question, answer, _ = self.entry(task_id)
+        metadata = {"system": self.system} if self.system else {}
+        return Task(task_id, question, answer, metadata)
+
+    def entry(self, task_id: TaskId) -> tuple[str, str, dict[str, Any]]:
+        """Question, answer and metadata as the dataset gives them; otherwise like `build`.
+
+        Where a dataset has no single right answer, the answer is its example of one.
+        """
         try:
             entry = self._dataset(task_id.dataset, task_id.seed)[task_id.index]
-            question = str(entry["question"])
+            question, metadata = str(entry["question"]), dict(entry["metadata"])
         except Exception as error:  # generators raise whatever they meet
             raise WaggleError(
                 f"Task {task_id} cannot be made", f"{type(error).__name__}: {error}"
             ) from error
-        metadata = {"system": self.system} if self.system else {}
-        return Task(task_id, question, str(entry["answer"] or ""), metadata)
+        answer = entry["answer"] or metadata.get("example_answer") or ""
+        return question, str(answer), metadata
 
     def check_generators(self) -> None:
         """Make one task of every dataset. ConfigError, naming dataset and reason. Imports."""
@@ -230,35 +244,35 @@ class _Reader:
         return TaskSet(
             name=self._text("name"),
             system=self._text("system", ""),
-            datasets=self._datasets(),
+            datasets=self._datasets(seeds),
             seeds=seeds,
             held_out_seeds=until("held_out_seed_base", held_out),
             index_range=index_range,
             held_out_tasks=self._integer("held_out_tasks", 0, 100_000, 0),
         )
 
-    def _datasets(self) -> tuple[DatasetSpec, ...]:
+    def _datasets(self, seeds: tuple[int, int]) -> tuple[DatasetSpec, ...]:
         listed = self._value("datasets")
         if not isinstance(listed, list) or not listed:
             raise self._error("datasets", "expected a list with at least one dataset")
-        specs = tuple(self._dataset(i, entry) for i, entry in enumerate(listed))
+        specs = tuple(self._dataset(i, entry, seeds) for i, entry in enumerate(listed))
         names = [spec.name for spec in specs]
         for name in names:
             if names.count(name) > 1:
                 raise self._error("datasets", f"{name} is there twice")
         return specs
 
-    def _dataset(self, number: int, entry: Any) -> DatasetSpec:
+    def _dataset(self, number: int, entry: Any, seeds: tuple[int, int]) -> DatasetSpec:
         place = f"datasets[{number}]"
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
             raise self._error("datasets", f"entry {number} needs a `name`")
         name = entry["name"]
         for key in entry:
-            if key not in ("name", "weight", "params"):
+            if key not in _DATASET_KEYS:
                 raise self._error(
                     "datasets",
                     f"{place}: unknown key {key}",
-                    suggestion(str(key), ("name", "weight", "params")),
+                    suggestion(str(key), _DATASET_KEYS),
                 )
         if not name.isidentifier():
             raise self._error("datasets", f"{place}.name: {name!r} is not a dataset's name")
@@ -278,7 +292,10 @@ class _Reader:
             json.dumps(params, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise self._error("datasets", f"{place}.params: only plain values: {error}") from error
-        return DatasetSpec(name, float(weight), params)
+        seed = entry.get("genrl_seed")
+        if seed is not None and (type(seed) is not int or not seeds[0] <= seed < seeds[1]):
+            raise self._error("datasets", f"{place}.genrl_seed: must be a seed for training")
+        return DatasetSpec(name, float(weight), params, seed)
 
     def _value(self, key: str, default: Any = None) -> Any:
         section = self._sections.get(key)

@@ -12,13 +12,16 @@ import bisect
 import functools
 import hashlib
 import itertools
+import json
 import math
 from collections.abc import Sequence
 
 from core.errors import WaggleError
+from core.protocols import TaskEntry
 from core.rollouts import Task, TaskId
 from core.schema import Config
 from core.training import tasks
+from core.training.games.originals import known_questions
 from core.training.prompts import ANSWER_CLOSE, ANSWER_OPEN
 from core.training.scoring import MAX_ANSWER_CHARS, Scorer
 
@@ -87,6 +90,16 @@ class ReasoningGame:
         """See `core.protocols.Game.cut_off`."""
         return self.scorer.counts.timeouts + self.scorer.counts.fatal
 
+    def find(self, question_digest: str) -> TaskId | None:
+        """The task that a GenRL node names so; None for any that it cannot have been asked."""
+        return self._known_questions.get(question_digest)
+
+    def entry(self, task_id: TaskId) -> TaskEntry:
+        """What a GenRL node must be told to score this task with its own scorer."""
+        question, answer, metadata = self.task_set.entry(task_id)
+        metadata |= {"source_dataset": task_id.dataset, "dataset_index": 0, "split": "train"}
+        return TaskEntry(question, answer, json.loads(json.dumps(metadata, default=str)))
+
     def close(self) -> None:
         self.scorer.close()
 
@@ -121,6 +134,10 @@ class ReasoningGame:
         return bool(self._held_out_questions) and (
             self._task(task_id).question in self._held_out_questions
         )
+
+    @functools.cached_property
+    def _known_questions(self) -> dict[str, TaskId]:
+        return known_questions(self.task_set, self._held_out_questions)
 
     @functools.cached_property
     def _held_out_questions(self) -> frozenset[str]:
