@@ -46,6 +46,7 @@ class ChainRoom:
                 home.logs / "services.log",
                 port=config.chain.devnet_port,
                 round_timeout_s=config.swarm.round_timeout_s,
+                public=config.chain.devnet_host,
                 emit=emit,
             )
         elif not (config.chain.rpc_url and config.chain.contract):

@@ -30,6 +30,7 @@ class NetRoom:
             swarm=config.swarm.name,
             log=home.logs / "net.log",
             listen=config.net.listen,
+            announce=tuple(config.net.announce),
             bootnodes=tuple(config.net.bootnodes),
         )
         self._link = NetLink(options, self._tell, self._book.contacts)

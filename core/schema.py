@@ -164,6 +164,9 @@ class TrainingSection:
 class NetSection:
     enabled: bool = setting(True, "Exchange rollouts with other nodes.")
     listen: str = setting("/ip4/127.0.0.1/tcp/0", "Multiaddr that the node listens on.")
+    announce: list[str] = setting(
+        [], "Multiaddrs at which others reach this node, where they differ from net.listen."
+    )
     bootnodes: list[str] = setting([], "Multiaddrs of nodes to join through.")
     gather_timeout_s: float = setting(
         20.0, "Wait this long for the rollouts of others.", low=0, high=3600
@@ -208,6 +211,11 @@ class ChainSection:
         "", "Address of the SwarmCoordinator; empty with swarm.host: deployed here."
     )
     chain_id: int = setting(0, "Expected chain id; 0 accepts what the RPC says.", low=0)
+    devnet_host: str = setting(
+        "127.0.0.1",
+        "Address at which the nodes of a swarm hosted here reach its devnet; 127.0.0.1 is this"
+        " machine only. The devnet has no password: see `waggle invite --help`.",
+    )
     devnet_port: int = setting(
         0, "Port of the devnet; 0 lets the system choose.", low=0, high=65_535
     )

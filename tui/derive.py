@@ -152,9 +152,7 @@ def ledger_view(state: NodeState, enabled: bool = True) -> views.LedgerView:
     )
 
 
-def status_view(
-    state: NodeState, account: str, kb_s: float | None, now: float
-) -> views.StatusView:
+def status_view(state: NodeState, account: str, kb_s: float | None, now: float) -> views.StatusView:
     last = state.last_round
     return views.StatusView(
         model=state.node.model if state.node else "",

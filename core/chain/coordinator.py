@@ -23,6 +23,8 @@ from core.errors import ConfigError, RefusedError, TransientError
 from core.schema import ChainSection
 
 GWEI = 10**9
+DEVNET = "waggle-devnet"
+"""What a chain hosted by Waggle calls itself."""
 GAS_REGISTER = 400_000
 GAS_REWARD = 300_000
 GAS_WINNERS = 250_000
@@ -178,11 +180,12 @@ class WalletCoordinator:
         ) from error
 
     def _fund(self) -> bool:
-        """Ask the devnet's faucet; False where there is none. Only ever on this machine."""
-        if not self._rpc.is_local:
-            return False
+        """Ask the faucet of a Waggle devnet, here or at the host that invited us; False where the
+        chain is another one."""
         with self._fund_lock:
             try:
+                if self._rpc.call("web3_clientVersion") != DEVNET:
+                    return False
                 return self._rpc.call("waggle_fund", self.account) is not None
             except RpcError:
                 return False

@@ -1,7 +1,8 @@
-"""JSON-RPC over HTTP on loopback: the devnet's door.
+"""JSON-RPC over HTTP, on loopback and, where a person has opened it, on one more address.
 
 Answers GET with one line, POST with JSON-RPC 2.0, single or batch. Bodies, batches and
-connections are bounded. Pages in a browser cannot use it: a foreign Host or any Origin is refused.
+connections are bounded, for each address on its own: strangers cannot use up the connections of
+this machine's node. Pages in a browser cannot use it: a foreign Host or any Origin is refused.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from core.addresses import LOOPBACK, listening
 from core.chain.rpcmethods import RpcFault, RpcMethods
 from core.errors import StorageError, WaggleError
 
-HOST = "127.0.0.1"
 MAX_BODY_BYTES = 2**20
 MAX_BATCH = 100
 MAX_BRACKETS = 4000
@@ -36,8 +37,8 @@ class _Handler(BaseHTTPRequestHandler):
             size = int(self.headers.get("Content-Length", ""))
         except ValueError:
             size = -1
-        if not self._is_local():
-            self._reply(403, b"only programs on this machine may use this address\n")
+        if not self._is_meant():
+            self._reply(403, b"this address is not for you: it is asked for by another name\n")
         elif not 0 <= size <= MAX_BODY_BYTES:
             self.close_connection = True
             self._reply(413, b"Content-Length missing or too large\n")
@@ -47,9 +48,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._reply(200, b"Waggle devnet: Ethereum JSON-RPC by POST\n")
 
-    def _is_local(self) -> bool:
-        host = self.headers.get("Host", "").rsplit(":", 1)[0]
-        return host in ("127.0.0.1", "localhost") and "Origin" not in self.headers
+    def _is_meant(self) -> bool:
+        """Not so when a browser's page reaches it by a name that was pointed here."""
+        host = self.headers.get("Host", "").rsplit(":", 1)[0].lower()
+        return host in self.server.names and "Origin" not in self.headers
 
     def _reply(self, status: int, body: bytes) -> None:
         """Head and body in one write: two cost a delayed acknowledgement (400 ms measured)."""
@@ -72,12 +74,13 @@ class _Server(ThreadingHTTPServer):
     allow_reuse_address = True
     request_queue_size = 64
 
-    def __init__(self, port: int, methods: RpcMethods) -> None:
+    def __init__(self, host: str, port: int, methods: RpcMethods, names: frozenset[str]) -> None:
         self.methods = methods
+        self.names = names
         self._slots = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
-        super().__init__((HOST, port), _Handler)
+        super().__init__((host, port), _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if not self._slots.acquire(blocking=False):
@@ -149,29 +152,47 @@ def _encoded(message: Any) -> bytes:
 
 
 class Devnet:
-    """The HTTP server in thread `devnet`. WaggleError when the port is taken."""
+    """The HTTP servers, each in a thread `devnet`. WaggleError when the port is taken.
 
-    def __init__(self, methods: RpcMethods, port: int = 0) -> None:
-        try:
-            self._server = _Server(port, methods)
-        except OSError as error:
-            raise WaggleError(
-                f"The devnet cannot listen on {HOST}:{port}",
-                error.strerror or str(error),
-                "End the program that uses the port, or set chain.devnet_port to another "
-                "(0 chooses a free one)",
-            ) from error
-        self.port: int = self._server.server_address[1]
-        self.url = f"http://{HOST}:{self.port}"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name="devnet", daemon=True
-        )
+    public: the address or name at which others reach it; this machine uses `url` in any case.
+    """
+
+    def __init__(self, methods: RpcMethods, port: int = 0, public: str = LOOPBACK) -> None:
+        names = frozenset({LOOPBACK, "localhost", public})
+        self._servers: list[_Server] = []
+        for host in listening(public):
+            try:
+                server = _Server(host, port, methods, names)
+            except OSError as error:
+                self._end_servers()
+                raise WaggleError(
+                    f"The devnet cannot listen on {host}:{port}",
+                    error.strerror or str(error),
+                    "End the program that uses the port, or set chain.devnet_port to another "
+                    "(0 chooses a free one)",
+                ) from error
+            self._servers.append(server)
+            port = server.server_address[1]
+        self.port: int = port
+        self.url = f"http://{LOOPBACK}:{port}"
+        self.public_url = f"http://{public}:{port}"
+        self._threads = [
+            threading.Thread(target=each.serve_forever, args=(0.05,), name="devnet", daemon=True)
+            for each in self._servers
+        ]
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.close_connections()
-        self._server.server_close()
-        self._thread.join(5.0)
+        for server in self._servers:
+            server.shutdown()
+            server.close_connections()
+        self._end_servers()
+        for thread in self._threads:
+            thread.join(5.0)
+
+    def _end_servers(self) -> None:
+        for server in self._servers:
+            server.server_close()

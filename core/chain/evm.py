@@ -26,7 +26,7 @@ from eth_utils.crypto import keccak
 from trie.exceptions import MissingTrieNode
 
 from core.chain.chainstore import ChainStore, LogEntry
-from core.chain.genesis import ETHER, FAUCET_KEY, DurableBackend
+from core.chain.genesis import ETHER, FAUCET, FAUCET_KEY, DurableBackend
 from core.chain.intake import Rejected, decoded
 from core.chain.statesweep import reachable
 
@@ -194,13 +194,16 @@ class Evm:
 
     # --- writing ------------------------------------------------------------------------------
 
-    def submit(self, raw: bytes) -> bytes:
+    def submit(self, raw: bytes, *, by_faucet: bool = False) -> bytes:
         """Mine a signed transaction, and have it on disk; its hash. Raises Rejected.
 
-        A transaction that reverts is mined as well, with status 0, as on every chain.
+        A transaction that reverts is mined as well, with status 0, as on every chain. by_faucet:
+        it comes from `fund`. The faucet's key is no secret, so nobody else may spend its ether.
         """
         with self._lock:
             transaction = decoded(raw, self._chain.get_vm(), self.chain_id)
+            if transaction.sender == FAUCET and not by_faucet:
+                raise Rejected("the faucet gives by waggle_fund only")
             before = self._chain.header
             try:
                 parent = self._chain.get_canonical_head().timestamp
@@ -287,7 +290,7 @@ class Evm:
             signed = faucet.sign_transaction(
                 {
                     "chainId": self.chain_id,
-                    "nonce": self.nonce(bytes.fromhex(faucet.address[2:])),
+                    "nonce": self.nonce(FAUCET),
                     "to": account,
                     "value": FAUCET_GIFT,
                     "gas": 100_000,
@@ -295,4 +298,4 @@ class Evm:
                     "maxPriorityFeePerGas": 0,
                 }
             )
-            return self.submit(bytes(signed.raw_transaction))
+            return self.submit(bytes(signed.raw_transaction), by_faucet=True)

@@ -18,6 +18,7 @@ from core.chain.chainstore import ChainStore
 ETHER = 10**18
 FAUCET_KEY = keccak(text="waggle devnet faucet")
 """Public on purpose: the devnet's ether is worth nothing and pays only for gas on it."""
+FAUCET = bytes.fromhex(Account.from_key(FAUCET_KEY).address[2:])
 FAUCET_FUNDS = 10**12 * ETHER
 
 
@@ -26,10 +27,9 @@ class DurableBackend(PyEVMBackend):
 
     def __init__(self, store: ChainStore) -> None:
         self._store = store
-        faucet = bytes.fromhex(Account.from_key(FAUCET_KEY).address[2:])
         funds = {"balance": FAUCET_FUNDS, "nonce": 0, "code": b"", "storage": {}}
         super().__init__(
-            genesis_parameters=get_default_genesis_params(), genesis_state={faucet: funds}
+            genesis_parameters=get_default_genesis_params(), genesis_state={FAUCET: funds}
         )
 
     def reset_to_genesis(self, genesis_params: Any = None, *args: Any, **kwargs: Any) -> None:

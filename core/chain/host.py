@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core import children, events
+from core.addresses import LOOPBACK
 from core.errors import TransientError, WaggleError
 
 START_TIMEOUT_S = 60.0
@@ -29,6 +30,8 @@ class Services:
     contract: str
     chain_id: int
     pid: int
+    public_url: str = ""
+    """The same devnet as others reach it; on this machine only, unless it was opened."""
 
 
 class ServicesHost:
@@ -41,6 +44,7 @@ class ServicesHost:
         *,
         port: int,
         round_timeout_s: float,
+        public: str = LOOPBACK,
         emit: Callable[[events.Event], None],
     ) -> None:
         self._folder = folder
@@ -49,6 +53,7 @@ class ServicesHost:
             *("--folder", str(folder)),
             *("--port", str(port)),
             *("--round-timeout", str(round_timeout_s)),
+            *("--public", public),
         ]
         self._emit = emit
         self._child: subprocess.Popen[bytes] | None = None
@@ -146,7 +151,11 @@ def read_services(folder: Path) -> Services | None:
     try:
         data = json.loads((folder / "services.json").read_text())
         return Services(
-            str(data["rpc_url"]), str(data["contract"]), int(data["chain_id"]), int(data["pid"])
+            str(data["rpc_url"]),
+            str(data["contract"]),
+            int(data["chain_id"]),
+            int(data["pid"]),
+            str(data.get("public_url", "")),
         )
     except (OSError, KeyError, TypeError, ValueError):
         return None

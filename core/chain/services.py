@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from core import children
+from core.addresses import LOOPBACK
 from core.chain.host import Services, read_services
 from core.errors import StorageError, WaggleError
 from core.home import atomic_write, storage_errors
@@ -35,8 +36,11 @@ LOCK_PATIENCE_S = 10.0
 class SwarmServices:
     """The services in this process: also usable without a process of their own (tests)."""
 
-    def __init__(self, folder: Path, port: int, round_timeout_s: float) -> None:
-        """StorageError, or WaggleError when the port is taken."""
+    def __init__(
+        self, folder: Path, port: int, round_timeout_s: float, public: str = LOOPBACK
+    ) -> None:
+        """public: where others reach the devnet. StorageError, or WaggleError when the port is
+        taken."""
         from core.chain.account import load_or_create
         from core.chain.chainclient import ChainClient
         from core.chain.clock import Clock
@@ -56,14 +60,20 @@ class SwarmServices:
         self.client = ChainClient(self.evm, load_or_create(folder / "owner"))
         self.clock = Clock(self.evm, self.client, round_timeout_s, self._on_error)
         methods = RpcMethods(self.evm, {"waggle_clock": lambda params: self.clock.shown()})
-        self.devnet = _listening(Devnet, methods, port, read_services(folder))
+        self.devnet = _listening(Devnet, methods, port, public, read_services(folder))
 
     def start(self) -> Services:
         """Serve, then announce in `services.json`."""
         self.devnet.start()
         self.clock.start()
         self._sweeper.start()
-        found = Services(self.devnet.url, self.client.contract, self.evm.chain_id, os.getpid())
+        found = Services(
+            self.devnet.url,
+            self.client.contract,
+            self.evm.chain_id,
+            os.getpid(),
+            self.devnet.public_url,
+        )
         text = json.dumps(asdict(found)).encode()
         atomic_write(self._folder / "services.json", text)
         return found
@@ -92,16 +102,16 @@ class SwarmServices:
         self.ended.set()
 
 
-def _listening(make: Any, methods: Any, port: int, before: Services | None) -> Any:
+def _listening(make: Any, methods: Any, port: int, public: str, before: Services | None) -> Any:
     """The devnet on `port`; for port 0 on the one used before, where it is still free."""
     if port == 0 and before is not None:
         last = before.rpc_url.rpartition(":")[2]
         if last.isdigit() and 0 < int(last) < 65_536:
             try:
-                return make(methods, int(last))
+                return make(methods, int(last), public)
             except WaggleError:
                 pass  # taken by now: any other will do, services.json tells which
-    return make(methods, port)
+    return make(methods, port, public)
 
 
 def _lock(folder: Path) -> int:
@@ -129,11 +139,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--round-timeout", type=float, default=120.0)
+    parser.add_argument("--public", default=LOOPBACK)
     arguments = parser.parse_args(argv)
     out = os.fdopen(children.claim_stdout(), "w", buffering=1)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     try:
-        services = SwarmServices(arguments.folder, arguments.port, arguments.round_timeout)
+        services = SwarmServices(
+            arguments.folder, arguments.port, arguments.round_timeout, arguments.public
+        )
         found = services.start()
     except WaggleError as error:
         print(json.dumps({"error": str(error)}), file=out)

@@ -117,17 +117,19 @@ def test_a_wrong_chain_or_address_is_explained(swarm: SwarmServices, tmp_path: P
             WalletCoordinator(bad, contract, wallet)
 
 
-def test_a_fee_beyond_the_bound_and_an_empty_account(swarm: SwarmServices, tmp_path: Path) -> None:
+def test_a_fee_beyond_the_bound_and_an_empty_account(
+    swarm: SwarmServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wallet = load_or_create(tmp_path / "a")
     url, contract = swarm.devnet.url, swarm.client.contract
     cheap = WalletCoordinator(url, contract, wallet, ChainSection(max_fee_gwei=1e-9 / 2))
     with pytest.raises(TransientError, match="max_fee_gwei"):
         cheap.register(PEER)
     poor = WalletCoordinator(url, contract, wallet)
-    poor._rpc.is_local = False  # a chain elsewhere has no faucet
-    with pytest.raises(TransientError, match=wallet.address):
-        poor.register(PEER)
-    poor._rpc.is_local = True
+    with monkeypatch.context() as patch:
+        patch.setattr("core.chain.coordinator.DEVNET", "another chain's software, without a faucet")
+        with pytest.raises(TransientError, match=wallet.address):
+            poor.register(PEER)
     poor.register(PEER)
 
 

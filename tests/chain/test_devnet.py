@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import requests
+from eth_account import Account
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from web3 import HTTPProvider, Web3
@@ -17,8 +18,10 @@ from web3.exceptions import ContractCustomError
 
 from core.chain.contract import artifact
 from core.chain.coordinator import WalletCoordinator
-from core.chain.devnet import MAX_BATCH, MAX_BODY_BYTES, Devnet, answer
+from core.chain.devnet import MAX_BATCH, MAX_BODY_BYTES, MAX_CONNECTIONS, Devnet, answer
 from core.chain.evm import Evm
+from core.chain.genesis import FAUCET_KEY
+from core.chain.intake import Rejected
 from core.chain.rpcmethods import RpcMethods
 from core.chain.services import SwarmServices
 from core.errors import WaggleError
@@ -128,6 +131,72 @@ def test_a_taken_port_is_one_clear_error(swarm: SwarmServices) -> None:
     with pytest.raises(WaggleError, match=f"127.0.0.1:{swarm.devnet.port}") as caught:
         Devnet(RpcMethods(swarm.evm), swarm.devnet.port)
     assert "devnet_port" in caught.value.next_step
+
+
+def status(url: str, **headers: str) -> int:
+    """Of a request to `url`; another Host header than the address, if one is given."""
+    session = requests.Session()
+    session.trust_env = False
+    body = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
+    return session.post(url, json=body, headers=headers, timeout=10).status_code
+
+
+def test_it_is_opened_at_one_more_address_and_no_other(methods: Any) -> None:
+    devnet = Devnet(methods, public="127.0.0.2")
+    devnet.start()
+    try:
+        assert devnet.public_url == f"http://127.0.0.2:{devnet.port}"
+        assert status(devnet.url) == status(devnet.public_url) == 200
+        assert status(devnet.public_url, Host="rebound.example") == 403
+        with pytest.raises(requests.ConnectionError):
+            status(f"http://127.0.0.3:{devnet.port}")
+        with pytest.raises(WaggleError, match="cannot listen"):
+            Devnet(methods, devnet.port, public="127.0.0.2")
+    finally:
+        devnet.close()
+
+
+def test_a_name_is_served_on_every_address(methods: Any) -> None:
+    devnet = Devnet(methods, public="swarm.example")
+    devnet.start()
+    try:
+        assert status(f"http://127.0.0.3:{devnet.port}", Host=f"swarm.example:{devnet.port}") == 200
+        assert status(f"http://127.0.0.3:{devnet.port}") == 403
+        assert status(devnet.url) == 200
+    finally:
+        devnet.close()
+
+
+def test_strangers_cannot_use_up_the_nodes_own_connections(methods: Any) -> None:
+    devnet = Devnet(methods, public="127.0.0.2")
+    devnet.start()
+    held = []
+    try:
+        for _ in range(MAX_CONNECTIONS + 20):
+            held.append(socket.create_connection(("127.0.0.2", devnet.port), timeout=5))
+        assert status(devnet.url) == 200
+    finally:
+        for each in held:
+            each.close()
+        devnet.close()
+
+
+def test_nobody_but_the_faucet_spends_its_ether(swarm: SwarmServices) -> None:
+    thief = Account.from_key(FAUCET_KEY)
+    taken = thief.sign_transaction(
+        {
+            "chainId": swarm.evm.chain_id,
+            "nonce": swarm.evm.nonce(bytes.fromhex(thief.address[2:])),
+            "to": "0x" + "11" * 20,
+            "value": 10**24,
+            "gas": 21_000,
+            "maxFeePerGas": 2 * swarm.evm.base_fee() + 1,
+            "maxPriorityFeePerGas": 0,
+        }
+    )
+    with pytest.raises(Rejected, match="waggle_fund only"):
+        swarm.evm.submit(bytes(taken.raw_transaction))
+    assert swarm.evm.fund(bytes.fromhex("22" * 20))
 
 
 @pytest.fixture(scope="module")
