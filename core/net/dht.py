@@ -23,8 +23,10 @@ from core.net.connections import Connections, parses
 from core.net.contacts import Contacts
 from core.net.directory import Directory
 from core.net.fetching import Fetching
+from core.net.genrl_dht import GenrlDht
 from core.net.serving import PROTOCOL, Shelf
 from core.net.storage import BoundedStorage, NoCache, RecordValidator
+from core.net.unsigned import Unsigned
 
 CALL_TIMEOUT_S = 3.0
 REPLICAS = 5
@@ -34,7 +36,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Options:
-    """What a node needs to be one. `contacts`: multiaddrs of peers met before."""
+    """What a node needs to be one. `contacts`: multiaddrs of peers met before.
+
+    genrl: GenRL nodes are in the swarm, so their unsigned values are kept and read, too.
+    """
 
     identity: Path
     swarm: str
@@ -42,6 +47,7 @@ class Options:
     announce: tuple[str, ...] = ()
     bootnodes: tuple[str, ...] = ()
     contacts: tuple[str, ...] = ()
+    genrl: bool = False
 
 
 class Dht:
@@ -53,6 +59,7 @@ class Dht:
         self._folder, self._shelf = folder, shelf
         self.contacts = Contacts(parses)
         self._chores = Chores()
+        self._unsigned = Unsigned(_key_id) if options.genrl else None
         for maddr in options.contacts:
             self.contacts.add(maddr)
         for maddr in options.bootnodes:
@@ -72,7 +79,7 @@ class Dht:
             control = Multiaddr(f"/unix{self._daemon.control}")
             self._p2p = await asyncio.wait_for(p2p_class.replicate(control), 10)
             self._node = await asyncio.wait_for(self._make_node(), 10)
-            self._node.protocol.storage = BoundedStorage()
+            self._node.protocol.storage = BoundedStorage(self._unsigned)
             self._node.protocol.cache = NoCache()
             await asyncio.wait_for(
                 self._p2p.add_binary_stream_handler(PROTOCOL, self._shelf.handle), 10
@@ -85,6 +92,11 @@ class Dht:
         self.connections = Connections(self._node, self._p2p, self.contacts, self._chores)
         self.directory = Directory(
             self._node, self.peer_id, options.swarm, self.contacts, self._chores
+        )
+        self.genrl = (
+            GenrlDht(self._node, self.peer_id, self._unsigned, self._chores)
+            if self._unsigned
+            else None
         )
         self.rollouts = Fetching(self._p2p, self.connections)
         self._chores.spawn(self.connections.stay(), "bootstrap")
@@ -101,7 +113,7 @@ class Dht:
             cache_on_store=False,
             cache_size=1,
             reuse_get_requests=False,
-            record_validator=RecordValidator(self.options.swarm),
+            record_validator=RecordValidator(self.options.swarm, self._unsigned),
             ensure_bootstrap_success=False,
             strict=False,
         )
@@ -140,3 +152,7 @@ class Dht:
             self.maddrs = [str(m) for m in await self._p2p.get_visible_maddrs(latest=True)]
         except ValueError:
             self.maddrs = []  # behind a NAT without a relay: reachable by nobody, yet alive
+
+
+def _key_id(key: str) -> bytes:
+    return DHTID.generate(source=key).to_bytes()

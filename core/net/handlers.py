@@ -12,11 +12,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from core.errors import WaggleError
 from core.net import messages, records
+from core.net.genrl_messages import GenrlValues, HearGenrl, TellGenrl
 from core.net.serving import Shelf
 
 if TYPE_CHECKING:
     from core.net.dht import Dht
+    from core.net.genrl_dht import GenrlDht
 
 
 @dataclass
@@ -57,6 +60,21 @@ async def connect(dht: Dht, kept: Kept, ask: messages.Connect) -> messages.Done:
     return messages.Done()
 
 
+async def tell_genrl(dht: Dht, kept: Kept, ask: TellGenrl) -> messages.Done:
+    await _genrl(dht).tell(ask.round, ask.value)
+    return messages.Done()
+
+
+async def hear_genrl(dht: Dht, kept: Kept, ask: HearGenrl) -> GenrlValues:
+    return GenrlValues(tuple(await _genrl(dht).hear(ask.round)), len(dht.peers))
+
+
+def _genrl(dht: Dht) -> GenrlDht:
+    if dht.genrl is None:
+        raise WaggleError("This node was started without GenRL's exchange", "swarm.genrl is off")
+    return dht.genrl
+
+
 async def reopen(dht: Dht, kept: Kept) -> None:
     """After a new daemon has opened: put back what the one before had told the swarm."""
     for key, record in kept.published:
@@ -68,4 +86,6 @@ HANDLERS: dict[type[messages.Message], Handler] = {
     messages.ReadDirectory: read_directory,
     messages.Fetch: fetch,
     messages.Connect: connect,
+    TellGenrl: tell_genrl,
+    HearGenrl: hear_genrl,
 }

@@ -47,7 +47,7 @@ class NetStatus:
 
 @dataclass(frozen=True)
 class LinkOptions:
-    """What a sidecar is started with. log: file for all that it prints."""
+    """What a sidecar is started with. log: file for all that it prints. genrl: `dht.Options`."""
 
     identity: Path
     swarm: str
@@ -55,6 +55,7 @@ class LinkOptions:
     listen: str = "/ip4/127.0.0.1/tcp/0"
     announce: tuple[str, ...] = ()
     bootnodes: tuple[str, ...] = ()
+    genrl: bool = False
 
 
 class NetLink:
@@ -215,6 +216,7 @@ class NetLink:
                 bootnodes=tuple(bootnodes),
                 contacts=tuple(self._contacts()),
                 maddrs=self._maddrs,
+                genrl=options.genrl,
             )
             pipes.send(child, messages.encode(start), self._send_lock)
             source = pipes.Source(child)

@@ -72,7 +72,7 @@ class Request(Message, Generic[A], abstract=True):
 class Start(Message):
     """The first message. maddrs: those of the sidecar before, whose port is wanted again.
 
-    contacts: multiaddrs of peers met before, the latest last.
+    contacts: multiaddrs of peers met before, the latest last. genrl: see `dht.Options`.
     """
 
     MAX_BYTES = 2**20
@@ -83,6 +83,7 @@ class Start(Message):
     bootnodes: Maddrs
     contacts: Maddrs
     maddrs: Maddrs
+    genrl: bool = False
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,7 @@ class Sidecar:
                         announce=start.announce,
                         bootnodes=tuple(self._kept.bootnodes),
                         contacts=tuple(contacts),
+                        genrl=start.genrl,
                     ),
                     folder,
                     self._kept.shelf,
