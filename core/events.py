@@ -218,6 +218,7 @@ class GroupRejected(Event):
     task: str
     reason: str
     detail: str = ""
+    signed: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -287,14 +288,19 @@ class RoundFinished(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class PeerSeen(Event):
-    """A peer's record for a round was read. reward_mean as claimed, used: admitted groups."""
+    """A peer's record for a round was read. groups: offered; used: admitted.
+
+    reward_mean: over the admitted groups, as scored here. claimed: what the peer says it is.
+    """
 
     peer_id: str
     name: str
     groups: int = 0
     used: int = 0
     reward_mean: float | None = None
+    claimed: float | None = None
     latency_ms: float | None = None
+    signed: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -392,11 +398,13 @@ class CountersRead(Event):
 class HistoryThinned(Event):
     """Old rows left the journal; what they counted, so that totals stay true.
 
-    counts: `rounds`, and submissions as `KIND/confirmed` and `KIND/failed`. Cumulative: the
-    newest one includes those before it.
+    counts: `rounds`, submissions as `KIND/confirmed` and `KIND/failed`, and `admitted` and
+    `groups/REASON` of `core.fold_swarm`. peers: as they were known then. Cumulative: the newest
+    one includes those before it.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
+    peers: list[dict[str, Any]] = field(default_factory=list)
 
 
 # --- codec ------------------------------------------------------------------------------------

@@ -9,34 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
-from core import events, gossip, leaderboard, quarantine
-from core.leaderboard import Leader
+from core import events, fold_swarm
+from core.bounded import MAX_TEXT, cut, put
 from core.series import EMPTY, Series
-from core.state import (
-    IncidentLine,
-    Leaderboard,
-    NodeState,
-    Peer,
-    Phase,
-    Quarantine,
-    Service,
-    Submission,
-)
+from core.state import IncidentLine, NodeState, Phase, Service, Submission
 
 MAX_SERIES = 160
-MAX_PEERS = 2000
 MAX_INCIDENTS = 100
 MAX_LOG_LINES = 400
-MAX_LEADERS = 100
 MAX_ROLLOUTS = 40
 MAX_PENDING = 256
 MAX_SETTLED = 200
 MAX_NAMES = 64
-"""Services and reject reasons kept."""
-MAX_TEXT = 2000
-"""Characters kept of any one text."""
+"""Services and kinds of submissions kept."""
 
 
 def fold(state: NodeState, event: events.Event) -> NodeState:
@@ -74,22 +61,22 @@ def _node_started(state: NodeState, event: events.NodeStarted) -> NodeState:
 
 def _node_stopped(state: NodeState, event: events.NodeStopped) -> NodeState:
     return replace(
-        state, running=False, stop_reason=_cut(event.reason), phase=Phase(since=event.time)
+        state, running=False, stop_reason=cut(event.reason), phase=Phase(since=event.time)
     )
 
 
 def _service_changed(state: NodeState, event: events.ServiceChanged) -> NodeState:
-    service = Service(_cut(event.status, 20), _cut(event.detail), event.time)
-    return replace(state, services=_put(state.services, event.service, service, MAX_NAMES))
+    service = Service(cut(event.status, 20), cut(event.detail), event.time)
+    return replace(state, services=put(state.services, event.service, service, MAX_NAMES))
 
 
 def _incident(state: NodeState, event: events.Incident) -> NodeState:
     line = IncidentLine(
-        _cut(event.code, 80),
-        _cut(event.what),
-        _cut(event.why),
-        _cut(event.next_step),
-        _cut(event.level, 20),
+        cut(event.code, 80),
+        cut(event.what),
+        cut(event.why),
+        cut(event.next_step),
+        cut(event.level, 20),
         event.time,
         event.time,
         1,
@@ -105,7 +92,7 @@ def _incident(state: NodeState, event: events.Incident) -> NodeState:
 
 
 def _log_line(state: NodeState, event: events.LogLine) -> NodeState:
-    line = replace(event, text=_cut(event.text)) if len(event.text) > MAX_TEXT else event
+    line = replace(event, text=cut(event.text)) if len(event.text) > MAX_TEXT else event
     return replace(state, log=(*state.log[-MAX_LOG_LINES + 1 :], line))
 
 
@@ -128,7 +115,7 @@ def _round_started(state: NodeState, event: events.RoundStarted) -> NodeState:
 
 
 def _phase_changed(state: NodeState, event: events.PhaseChanged) -> NodeState:
-    phase = Phase(_cut(event.phase, 40), _cut(event.detail), event.time, event.expected_s)
+    phase = Phase(cut(event.phase, 40), cut(event.detail), event.time, event.expected_s)
     return replace(state, phase=phase)
 
 
@@ -146,10 +133,10 @@ def _groups_sampled(state: NodeState, event: events.GroupsSampled) -> NodeState:
 def _rollout_shown(state: NodeState, event: events.RolloutShown) -> NodeState:
     shown = replace(
         event,
-        question=_cut(event.question),
-        answer=_cut(event.answer),
-        best=_cut(event.best),
-        worst=_cut(event.worst),
+        question=cut(event.question),
+        answer=cut(event.answer),
+        best=cut(event.best),
+        worst=cut(event.worst),
     )
     return replace(state, rollouts=(*state.rollouts[-MAX_ROLLOUTS + 1 :], shown))
 
@@ -188,77 +175,6 @@ def _evaluated(state: NodeState, event: events.Evaluated) -> NodeState:
     return replace(state, evaluation=event, series=_grow(state.series, event.round, values))
 
 
-# --- the swarm --------------------------------------------------------------------------------
-
-
-def _peer_seen(state: NodeState, event: events.PeerSeen) -> NodeState:
-    old = state.peers.get(event.peer_id[:128]) or Peer(event.peer_id[:128])
-    peer = replace(
-        old,
-        name=_cut(event.name, 120) or old.name,
-        last_seen=event.time,
-        last_round=event.round if event.round is not None else old.last_round,
-        reward_mean=old.reward_mean if event.reward_mean is None else event.reward_mean,
-        groups=old.groups + event.groups,
-        used=old.used + event.used,
-        latency_ms=old.latency_ms if event.latency_ms is None else event.latency_ms,
-    )
-    return replace(state, peers=_put(state.peers, peer.peer_id, peer, MAX_PEERS))
-
-
-def _group_admitted(state: NodeState, event: events.GroupAdmitted) -> NodeState:
-    return replace(state, admitted=state.admitted + 1)
-
-
-def _group_rejected(state: NodeState, event: events.GroupRejected) -> NodeState:
-    reason = _cut(event.reason, 40)
-    counts = _put(state.rejected, reason, state.rejected.get(reason, 0) + 1, MAX_NAMES)
-    peers = state.peers
-    if event.peer_id in peers:
-        old = peers[event.peer_id]
-        peers = {**peers, old.peer_id: replace(old, rejected=old.rejected + 1)}
-    return replace(state, rejected=counts, peers=peers)
-
-
-def _peer_quarantined(state: NodeState, event: events.PeerQuarantined) -> NodeState:
-    row = Quarantine(
-        event.peer_id[:128],
-        _cut(event.name, 120),
-        _cut(event.reason, 40),
-        event.time,
-        event.until,
-        event.times,
-        event.signed,
-    )
-    name = quarantine.account(event.peer_id[:100], event.signed)
-    return replace(state, quarantine=_put(state.quarantine, name, row, MAX_PEERS))
-
-
-def _peer_released(state: NodeState, event: events.PeerReleased) -> NodeState:
-    name = quarantine.account(event.peer_id[:100], event.signed)
-    return replace(state, quarantine={k: v for k, v in state.quarantine.items() if k != name})
-
-
-def _leaderboard_read(state: NodeState, event: events.LeaderboardRead) -> NodeState:
-    """A row that makes no sense is left out; an old journal may hold anything."""
-    leaders = [leader for row in event.leaders[:MAX_LEADERS] if (leader := _leader(row))]
-    board = Leaderboard(
-        tuple(leaders), _leader(event.me), event.total, event.block, event.behind, event.time
-    )
-    return replace(state, leaderboard=board)
-
-
-def _leader(row: Any) -> Leader | None:
-    try:
-        return leaderboard.from_row(row)
-    except ValueError:
-        return None
-
-
-def _gossip_heard(state: NodeState, event: events.GossipHeard) -> NodeState:
-    return replace(state, gossip=gossip.hear(state.gossip, event))
-
-
 # --- what counts ------------------------------------------------------------------------------
 
 
@@ -266,11 +182,11 @@ def _submission_changed(state: NodeState, event: events.SubmissionChanged) -> No
     row = Submission(
         event.round,
         event.stage,
-        _cut(event.kind, 40),
-        _cut(event.status, 40),
-        _cut(event.value),
-        _cut(event.tx_hash, 80),
-        _cut(event.error),
+        cut(event.kind, 40),
+        cut(event.status, 40),
+        cut(event.value),
+        cut(event.tx_hash, 80),
+        cut(event.error),
         event.time,
     )
     ledger = state.ledger
@@ -288,7 +204,7 @@ def _submission_changed(state: NodeState, event: events.SubmissionChanged) -> No
         counts = totals[settled_before.status]
         counts[row.kind] = max(0, counts.get(row.kind, 0) - 1)
     count = totals[row.status].get(row.kind, 0) + 1
-    totals[row.status] = _put(totals[row.status], row.kind, count, MAX_NAMES)
+    totals[row.status] = put(totals[row.status], row.kind, count, MAX_NAMES)
     ledger = replace(
         ledger,
         confirmed=totals["confirmed"],
@@ -322,26 +238,14 @@ def _history_thinned(state: NodeState, event: events.HistoryThinned) -> NodeStat
         if name == "rounds":
             trained = count
         elif status in totals:
-            totals[status][_cut(kind, 40)] = count
+            totals[status][cut(kind, 40)] = count
     ledger = replace(
         state.ledger, trained=trained, confirmed=totals["confirmed"], failed=totals["failed"]
     )
-    return replace(state, ledger=ledger)
+    return fold_swarm.thinned(replace(state, ledger=ledger), event)
 
 
 # --- helpers ----------------------------------------------------------------------------------
-
-V = TypeVar("V")
-
-
-def _put(old: Mapping[str, V], key: str, value: V, limit: int) -> dict[str, V]:
-    """With `key` set and newest; the longest untouched entries go when there are too many."""
-    key = key[:128]
-    out = {k: v for k, v in old.items() if k != key}
-    out[key] = value
-    while len(out) > limit:
-        del out[next(iter(out))]
-    return out
 
 
 def _grow(
@@ -359,10 +263,6 @@ def _grow(
     return out
 
 
-def _cut(text: str, limit: int = MAX_TEXT) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
 _HANDLERS: dict[type[events.Event], Callable[[NodeState, Any], NodeState]] = {
     events.NodeStarted: _node_started,
     events.IdentityBackedUp: lambda state, event: replace(state, backed_up=event.made),
@@ -378,20 +278,14 @@ _HANDLERS: dict[type[events.Event], Callable[[NodeState, Any], NodeState]] = {
     events.PhaseProgress: _phase_progress,
     events.GroupsSampled: _groups_sampled,
     events.RolloutShown: _rollout_shown,
-    events.GroupAdmitted: _group_admitted,
-    events.GroupRejected: _group_rejected,
     events.StepTrained: _step_trained,
     events.StepSkipped: _step_skipped,
     events.RoundFinished: _round_finished,
     events.Evaluated: _evaluated,
     events.CheckpointSaved: lambda state, event: replace(state, checkpoint=event),
-    events.PeerSeen: _peer_seen,
-    events.PeerQuarantined: _peer_quarantined,
-    events.PeerReleased: _peer_released,
-    events.LeaderboardRead: _leaderboard_read,
-    events.GossipHeard: _gossip_heard,
     events.ClockMoved: _clock_moved,
     events.SubmissionChanged: _submission_changed,
     events.CountersRead: lambda state, event: replace(state, counters=event),
     events.HistoryThinned: _history_thinned,
+    **fold_swarm.HANDLERS,
 }

@@ -144,6 +144,7 @@ class Gatekeeper:
                     task=rejection.task,
                     reason=rejection.reason,
                     detail=rejection.detail,
+                    signed=record.signed,
                 )
             )
         self._emit(
@@ -154,7 +155,9 @@ class Gatekeeper:
                 groups=record.groups,
                 used=len(groups),
                 reward_mean=rounds.mean_reward(groups) if groups else None,
+                claimed=record.reward_mean,
                 latency_ms=record.latency_ms,
+                signed=record.signed,
             )
         )
 

@@ -29,17 +29,33 @@ class Phase:
 
 @dataclass(frozen=True)
 class Peer:
-    """last_round: the round of its newest record. groups, used: summed over rounds."""
+    """One peer and what became of its contributions, summed over rounds.
+
+    groups: offered. used: of these, admitted. reasons: rejections by code; details: the newest
+    detail of each. last_round: of its newest record. reward_mean: over its admitted groups, as
+    scored here; claimed_mean: what it said itself of its newest contribution. signed: False for
+    what came unsigned in this peer's name, which is counted apart. Times are Unix seconds.
+    """
 
     peer_id: str
     name: str = ""
+    first_seen: float = 0.0
     last_seen: float = 0.0
     last_round: int | None = None
     reward_mean: float | None = None
+    claimed_mean: float | None = None
     groups: int = 0
     used: int = 0
-    rejected: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    details: Mapping[str, str] = field(default_factory=dict)
+    last_admitted: float | None = None
+    last_rejected: float | None = None
     latency_ms: float | None = None
+    signed: bool = True
+
+    @property
+    def rejected(self) -> int:
+        return sum(self.reasons.values())
 
 
 @dataclass(frozen=True)
@@ -166,6 +182,7 @@ class NodeState:
     series: Mapping[str, Series] = field(default_factory=dict)
     """By name: `reward/own`, `reward/swarm`, `loss`, `seconds`, ... and every metric as named."""
     peers: Mapping[str, Peer] = field(default_factory=dict)
+    """By the name of their account (`core.quarantine.account`): the peer id, when it signs."""
     rejected: Mapping[str, int] = field(default_factory=dict)
     """Groups of others refused, by reason."""
     quarantine: Mapping[str, Quarantine] = field(default_factory=dict)

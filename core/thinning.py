@@ -1,9 +1,10 @@
 """Keeps the events table inside its limits: what may go from an old journal, and in which order.
 
-First the details of old rounds go (tasks, groups, peers, rollouts, ...). When that is not enough,
-every second of the old `RoundFinished` and settled submissions goes too. What they counted is kept
-in one `HistoryThinned` row with id 0, in front of all others, so that a replay still has
-the node's totals right.
+First the details of old rounds go (tasks, groups, peers, rollouts, ...), and of events that each
+replace the one before, all but the newest. When that is not enough, every second of the old
+`RoundFinished` and settled submissions goes too. What they counted, and what they told of each
+peer, is kept in one `HistoryThinned` row with id 0, in front of all others, so that a replay still
+has the node's totals right.
 """
 
 from __future__ import annotations
@@ -11,11 +12,16 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from core import events
+from core import events, fold_swarm
+from core.fold import replay
 
 SPARED = ("round_finished", "node_started", "history_thinned")
+COUNTED = ("peer_seen", "group_admitted", "group_rejected")
+"""What of the details is added up."""
+REPLACED = {"leaderboard_read": 1, "gossip_heard": 3}
+"""Events of which only so many, the newest, mean anything."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +39,15 @@ def thin(connection: sqlite3.Connection, limits: Limits) -> bool:
         return False
     with connection:
         border, few = _border(connection, limits)
-        marks = ",".join("?" * len(SPARED))
         settled = "name = 'submission_changed' AND json_extract(json, '$.status') IN (?, ?)"
+        held = "name = 'peer_quarantined' AND json_extract(json, '$.until') > ?"
+        kept = [*SPARED, *_replace(connection)]
+        marks = ",".join("?" * len(kept))
+        _add_up(connection, border)
         connection.execute(
             f"DELETE FROM events WHERE id > 0 AND id < ? AND name NOT IN ({marks})"
-            f" AND NOT ({settled})",
-            (border, *SPARED, "confirmed", "failed"),
+            f" AND NOT ({settled}) AND NOT ({held})",
+            (border, *kept, "confirmed", "failed", time.time()),
         )
         for _ in range(12):
             if not _too_large(connection, limits, 0.75) or not _halve(connection, border, few):
@@ -69,6 +78,32 @@ def _border(connection: sqlite3.Connection, limits: Limits) -> tuple[int, bool]:
     return int(middle), True
 
 
+def _replace(connection: sqlite3.Connection) -> list[str]:
+    """Drop what a newer event has replaced; the names of these events, whose newest stay."""
+    for name, many in REPLACED.items():
+        connection.execute(
+            "DELETE FROM events WHERE name = ? AND id NOT IN"
+            " (SELECT id FROM events WHERE name = ? ORDER BY id DESC LIMIT ?)",
+            (name, name, many),
+        )
+    return list(REPLACED)
+
+
+def _add_up(connection: sqlite3.Connection, border: int) -> None:
+    """Count what the details in front of the border tell of peers, before they go."""
+    marks = ",".join("?" * len(COUNTED))
+    rows = connection.execute(
+        f"SELECT json FROM events WHERE id > 0 AND id < ? AND name IN ({marks}) ORDER BY id",
+        (border, *COUNTED),
+    )
+    found = [event for (text,) in rows if (event := events.from_dict(json.loads(text)))]
+    if not found:
+        return
+    old = _thinned(connection)
+    counts, peers = fold_swarm.summary(replay([old, *found]))
+    _keep(connection, replace(old, counts={**old.counts, **counts}, peers=peers))
+
+
 def _halve(connection: sqlite3.Connection, border: int, spare_rounds: bool) -> bool:
     """Drop every second row in front of the border and count what it stood for."""
     rows = connection.execute(
@@ -78,17 +113,14 @@ def _halve(connection: sqlite3.Connection, border: int, spare_rounds: bool) -> b
     gone = [row for name in {row[1] for row in rows} for row in _of(rows, name)[1::2]]
     if not gone:
         return False
-    counts = _counted(connection)
+    thinned = _thinned(connection)
+    counts = dict(thinned.counts)
     for _, name, text in gone:
         key = _counts_as(name, text)
         if key:
             counts[key] = counts.get(key, 0) + 1
     connection.executemany("DELETE FROM events WHERE id = ?", [(row_id,) for row_id, _, _ in gone])
-    event = events.HistoryThinned(counts=counts)
-    connection.execute(
-        "INSERT OR REPLACE INTO events (id, time, round, name, json) VALUES (0, ?, NULL, ?, ?)",
-        (time.time(), event.NAME, events.to_json(event)),
-    )
+    _keep(connection, replace(thinned, counts=counts))
     return True
 
 
@@ -96,9 +128,17 @@ def _of(rows: list[tuple[int, str, str]], name: str) -> list[tuple[int, str, str
     return [row for row in rows if row[1] == name]
 
 
-def _counted(connection: sqlite3.Connection) -> dict[str, int]:
+def _thinned(connection: sqlite3.Connection) -> events.HistoryThinned:
     found = connection.execute("SELECT json FROM events WHERE id = 0").fetchone()
-    return dict(json.loads(found[0])["counts"]) if found else {}
+    event = events.from_dict(json.loads(found[0])) if found else None
+    return event if isinstance(event, events.HistoryThinned) else events.HistoryThinned()
+
+
+def _keep(connection: sqlite3.Connection, event: events.HistoryThinned) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO events (id, time, round, name, json) VALUES (0, ?, NULL, ?, ?)",
+        (time.time(), event.NAME, events.to_json(replace(event, time=time.time()))),
+    )
 
 
 def _counts_as(name: str, text: str) -> str:

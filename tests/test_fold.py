@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core import events, fold
+from core import bounded, events, fold, fold_swarm
 from core.state import NodeState
 from tests.event_strategies import any_event
 
@@ -93,10 +93,10 @@ def test_repeated_incidents_fold_into_one() -> None:
 
 def test_peers_add_up_and_the_longest_unseen_go_first() -> None:
     state = NodeState()
-    for n in range(fold.MAX_PEERS + 5):
+    for n in range(fold_swarm.MAX_PEERS + 5):
         state = fold.fold(state, events.PeerSeen(round=1, peer_id=f"Qm{n}", name="x", groups=2))
     state = fold.fold(state, events.PeerSeen(round=2, peer_id="Qm5", name="x", groups=2, used=1))
-    assert len(state.peers) == fold.MAX_PEERS
+    assert len(state.peers) == fold_swarm.MAX_PEERS
     assert "Qm4" not in state.peers
     assert list(state.peers)[-1] == "Qm5"
     assert (state.peers["Qm5"].groups, state.peers["Qm5"].used) == (4, 1)
@@ -161,8 +161,9 @@ def test_bounds_hold_for_long_histories() -> None:
         ):
             state = fold.fold(state, event)
     assert len(state.log) == fold.MAX_LOG_LINES
-    assert all(len(line.text) <= fold.MAX_TEXT for line in state.log)
+    assert all(len(line.text) <= bounded.MAX_TEXT for line in state.log)
     assert len(state.incidents) == fold.MAX_INCIDENTS
     assert len(state.series) == fold.MAX_SERIES
-    assert len(state.services) == len(state.rejected) == fold.MAX_NAMES
+    assert len(state.services) == fold.MAX_NAMES
+    assert len(state.rejected) == len(state.peers["p"].reasons) == fold_swarm.MAX_REASONS
     assert len(state.ledger.pending) <= fold.MAX_PENDING

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,56 @@ def test_thinning_keeps_new_rounds_and_every_total(tmp_path: Path) -> None:
     assert kept[-50:] == [*range(550, 600)]
     assert kept[0] == 0
     assert len([e for e in Journal(path).events() if isinstance(e, events.RoundStarted)]) == 50
+
+
+def gossip(n: int) -> dict[str, str]:
+    return {"id": f"{n}", "node": "otter", "node_id": "Qm1", "message": "why...because"}
+
+
+def test_thinning_forgets_nothing_of_peers(tmp_path: Path) -> None:
+    path = tmp_path / "node.db"
+    history: list[events.Event] = []
+    for n in range(400):
+        peer = f"Qm{n % 7}"
+        if n % 3:
+            history.append(
+                events.GroupRejected(
+                    round=n, peer_id=peer, task="t", reason=f"r{n % 4}", detail=f"in {n}"
+                )
+            )
+        else:
+            history.append(events.GroupAdmitted(round=n, peer_id=peer, task="t", reward_mean=0.5))
+        history.append(
+            events.PeerSeen(
+                round=n,
+                peer_id=peer,
+                name=f"peer {n % 7}",
+                groups=3,
+                used=n % 2,
+                reward_mean=n / 400 if n % 2 else None,
+                claimed=1.0,
+                signed=n % 5 > 0,
+            )
+        )
+        history.append(events.GossipHeard(round=n, messages=[gossip(n)]))
+        history.append(finished(n))
+    history[40] = events.PeerQuarantined(
+        peer_id="Qm1", name="one", reason="r1", until=time.time() + 900, strikes=3.0, times=1
+    )
+    written(path, history)
+    before = fold.replay(Journal(path).events())
+    assert len(before.peers) == 14
+    for limit, rounds in ((1200, 60), (400, 40), (200, 25)):  # what was added up is added up again
+        with sqlite3.connect(path) as connection:
+            assert thin(connection, Limits(max_rows=limit, keep_rounds=rounds))
+    after = fold.replay(Journal(path).events())
+    assert after.peers == before.peers
+    assert (after.rejected, after.admitted) == (before.rejected, before.admitted)
+    assert after.quarantine == before.quarantine
+    assert after.gossip == before.gossip
+    assert len(after.gossip) == 3
+    assert len(Journal(path).read(names=["peer_seen"])) == 25
+    assert len(Journal(path).read(names=["gossip_heard"])) == 3
 
 
 def test_many_rows_of_few_rounds_cost_no_round(tmp_path: Path) -> None:
