@@ -47,7 +47,7 @@ faults, `stale` is mostly a wrong clock, and a bad `signature` says only who was
 class Policy:
     """When a peer is held. limit: in strikes, 0 is never. quarantine_s: of the first time."""
 
-    limit: float = 3.0
+    limit: float = 2.5
     half_life_s: float = 1_800.0
     quarantine_s: float = 600.0
 

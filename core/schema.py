@@ -181,7 +181,7 @@ class AdmissionSection:
     """How the contributions of other nodes are judged; `core/admission.py` has the checks."""
 
     strikes: float = setting(
-        3.0, "Leave a peer alone at this many strikes, one a bad contribution; 0 is never.", low=0
+        2.5, "Leave a peer alone at this many strikes, one a bad contribution; 0 is never.", low=0
     )
     half_life_minutes: float = setting(
         30.0, "Half of a peer's strikes are forgotten after this long.", low=0.1, high=100_000

@@ -1,0 +1,101 @@
+"""Every item of the corpus is refused for the reason that stands beside it, and costs little."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import resource
+import time
+
+import pytest
+
+from core.admission import REASONS, admit
+from core.net import guard, records, wire
+from core.net.identity import Identity
+from core.net.peers import describe
+from core.protocols import Gathered
+from core.rollouts import RolloutGroup
+from core.training.games.reasoning import ReasoningGame
+from tests.hostile.conftest import CONFIG, ROUND
+from tests.hostile.corpus import EXPLOITS, Attempt, Item, Scene, corpus
+
+LIMITS = wire.Limits()
+ITEMS = {f"{item.door}: {item.name}": item for item in corpus()}
+MAX_SECONDS = 3.0
+MAX_GROWTH_MIB = 64
+
+
+def refusal(attempt: Attempt, scene: Scene, game: ReasoningGame, me: Identity) -> str:
+    """The reason with which a node that reads and fetches this refuses it; "" for an admission."""
+    found = guard.pick(
+        scene.swarm, scene.round, 0, [(attempt.subkey, attempt.record)], scene.now - 3600
+    )
+    if not found:
+        return "signature"
+    record = records.decode(found[attempt.subkey])
+    try:
+        records.check_fresh(record, scene.now)
+    except ValueError:
+        return "stale"
+    if record.size_bytes > LIMITS.max_bytes or record.groups > LIMITS.max_groups:
+        return "size"
+    groups: tuple[RolloutGroup, ...] = ()
+    reason = ""
+    try:
+        if (len(attempt.payload), hashlib.sha256(attempt.payload).hexdigest()) != (
+            record.size_bytes,
+            record.digest,
+        ):
+            raise ValueError("not what the record says")
+        groups = wire.decode(
+            attempt.payload, peer_id=record.peer_id, round=record.round, limits=LIMITS
+        )
+        if len(groups) != record.groups:
+            raise ValueError("not as many groups as the record says")
+    except ValueError:
+        reason = "malformed"
+    gathered = Gathered(describe(record, scene.now), groups, reason, reason)
+    accepted, rejected = admit(
+        gathered, game, CONFIG, my_peer_id=me.peer_id, round=scene.round, seen_digests=set()
+    )
+    assert bool(accepted) != bool(rejected)
+    return rejected[0].reason if rejected else ""
+
+
+@pytest.mark.parametrize("name", ITEMS)
+def test_a_hostile_contribution_is_refused_for_its_reason(
+    name: str,
+    scene: Scene,
+    game: ReasoningGame,
+    identities: tuple[Identity, Identity, Identity],
+) -> None:
+    item: Item = ITEMS[name]
+    attempt = item.make(scene)
+    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    assert refusal(attempt, scene, game, identities[0]) == item.reason
+    assert time.monotonic() - began < MAX_SECONDS
+    grown_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    assert grown_mib < MAX_GROWTH_MIB
+
+
+def test_what_the_scene_makes_by_itself_is_admitted(
+    scene: Scene, game: ReasoningGame, identities: tuple[Identity, Identity, Identity]
+) -> None:
+    """So an item fails for what is wrong with it and for nothing else."""
+    payload = wire.encode([scene.group()])
+    record = records.encode(scene.record(payload), scene.identity)
+    attempt = Attempt(record, payload, scene.identity.peer_id)
+    assert refusal(attempt, scene, game, identities[0]) == ""
+    victims = dataclasses.replace(scene, identity=scene.victim)
+    payload = wire.encode(scene.victim_groups)
+    record = records.encode(victims.record(payload), scene.victim)
+    attempt = Attempt(record, payload, scene.victim.peer_id)
+    assert refusal(attempt, victims, game, identities[0]) == ""
+
+
+def test_the_corpus_is_what_it_says() -> None:
+    assert len(ITEMS) == len(corpus()) > 80
+    assert {item.reason for item in corpus()} <= set(REASONS)
+    assert {item.door for item in corpus()} == {"record", "payload", "groups"}
+    assert len(EXPLOITS) > 5
+    assert ROUND > 1
