@@ -18,6 +18,7 @@ from hivemind.p2p.p2p_daemon import P2P
 from hivemind.utils.multiaddr import Multiaddr
 
 from core.net import daemon
+from core.net.board import Board
 from core.net.chores import NET_ERRORS, Chores
 from core.net.connections import Connections, parses
 from core.net.contacts import Contacts
@@ -53,10 +54,12 @@ class Options:
 class Dht:
     """One running daemon with one DHTNode on it. `open`, use, `close`; not reusable."""
 
-    def __init__(self, options: Options, folder: daemon.SocketFolder, shelf: Shelf) -> None:
+    def __init__(
+        self, options: Options, folder: daemon.SocketFolder, shelf: Shelf, board: Board
+    ) -> None:
         self.options = options
         self.maddrs: list[str] = []
-        self._folder, self._shelf = folder, shelf
+        self._folder, self._shelf, self._board = folder, shelf, board
         self.contacts = Contacts(parses)
         self._chores = Chores()
         self._unsigned = Unsigned(_key_id) if options.genrl else None
@@ -90,9 +93,8 @@ class Dht:
             raise
         self.peer_id = str(self._p2p.peer_id)
         self.connections = Connections(self._node, self._p2p, self.contacts, self._chores)
-        self.directory = Directory(
-            self._node, self.peer_id, options.swarm, self.contacts, self._chores
-        )
+        self.directory = Directory(self._node, self._p2p, self._board, self.contacts, self._chores)
+        await asyncio.wait_for(self.directory.open(), 10)
         self.genrl = (
             GenrlDht(self._node, self.peer_id, self._unsigned, self._chores)
             if self._unsigned

@@ -1,120 +1,210 @@
-"""The directory in the DHT: stores my signed records, reads those of others.
+"""The directory: brings my signed records to the nodes that keep them, finds those of others.
 
-Reads ask every replica by itself, because hivemind's own `get` believes whichever replica answers
-worst. Knows records and DHT keys; not who is connected, nor what a record's payload holds.
+Asks only a few nodes of a shard at a time, others at each poll, and puts together what they say: a
+node that lies, hangs or leaves out can neither hide nor forge what another tells. Every record is
+verified here before it counts. Knows records and nodes; not what a record's payload holds.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
-from collections import OrderedDict, deque
-from typing import Any
+from collections import Counter, OrderedDict, deque
+from dataclasses import dataclass, field
 
 from hivemind.dht.node import DHTNode
-from hivemind.dht.routing import DHTID
+from hivemind.p2p.p2p_daemon import P2P
 from hivemind.p2p.p2p_daemon_bindings.datastructures import PeerID
-from hivemind.proto import dht_pb2
-from hivemind.utils.serializer import MSGPackSerializer
+from hivemind.p2p.p2p_daemon_bindings.utils import P2PHandlerError
 
-from core.net import guard, records
+from core.net import asking, records, shards
+from core.net.around import Around
+from core.net.board import Board
 from core.net.chores import NET_ERRORS, Chores
 from core.net.contacts import Contacts
 
-STORE_TIMEOUT_S = 12.0
-LOOKUP_TIMEOUT_S = 12.0
-READ_TIMEOUT_S = 1.0
-READ_FROM = 8
-DHT_LIFE_S = 120.0
+ASK_AT_ONCE = 3
+ASK_TIMEOUT_S = 1.5
+POLL_WAIT_S = 0.25
+"""A poll waits this long for its answers; what comes later counts for the next one."""
+MOST_TRIES = 12
 REFRESH_S = 30.0
+MAX_FOUND = 256
+READINGS = 3
 log = logging.getLogger(__name__)
 
 
+@dataclass
+class _Reading:
+    """What is known of one round and stage. at: around which point this node looks."""
+
+    at: int = field(default_factory=lambda: random.getrandbits(shards.ID_BITS))
+    wider: int = 0
+    found: dict[str, tuple[records.Record, bytes]] = field(default_factory=dict)
+    asked: Counter[PeerID] = field(default_factory=Counter)
+    asking: set[PeerID] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Good records, and the shard that was looked at."""
+
+    records: tuple[bytes, ...]
+    shard: shards.Shard
+
+
 class Directory:
-    """The records of one swarm, over one opened DHT."""
+    """Of one swarm, over one opened DHT. `open` it, then use it."""
 
     def __init__(
-        self, node: DHTNode, peer_id: str, swarm: str, contacts: Contacts, chores: Chores
+        self, node: DHTNode, p2p: P2P, board: Board, contacts: Contacts, chores: Chores
     ) -> None:
-        self._node, self._peer_id, self._swarm = node, peer_id, swarm
+        self._node, self._p2p, self._board = node, p2p, board
         self._contacts, self._chores = contacts, chores
-        self._mine: deque[tuple[bytes, str, bytes]] = deque(maxlen=2)
-        self._lookups: OrderedDict[bytes, tuple[float, dict[Any, Any]]] = OrderedDict()
+        self._peer_id = str(p2p.peer_id)
+        self._around = Around(node)
+        self._mine: deque[bytes] = deque(maxlen=2)
+        self._readings: OrderedDict[tuple[int, int], _Reading] = OrderedDict()
 
-    async def publish(self, key: bytes, value: bytes) -> None:
-        """Store my signed record under `key` and keep it alive while it is among my last two."""
-        item = (key, self._peer_id, value)
-        self._mine.append(item)
-        task = self._chores.spawn(self._store(item), "store")
-        await asyncio.wait({task}, timeout=0.25)
+    async def open(self) -> None:
+        """From now on, answer what others ask."""
+        await self._p2p._client.add_unary_handler(asking.PROTOCOL, self._answer)
 
-    async def _store(self, item: tuple[bytes, str, bytes]) -> None:
-        key, peer_id, value = item
-        expires = min(time.time() + DHT_LIFE_S, records.decode(value).expires)
-        store = self._node.store(key, value, expires, subkey=peer_id)
-        try:
-            await asyncio.wait_for(store, STORE_TIMEOUT_S)
-        except NET_ERRORS as error:
-            log.info("a record was not stored everywhere: %r", error)
+    async def _answer(self, data: bytes, peer: PeerID) -> bytes:
+        return self._board.answer(data, str(peer))
+
+    # --- mine ---------------------------------------------------------------------------------
+
+    async def publish(self, value: bytes) -> None:
+        """Bring my signed record to where it belongs, and again while it is among my last two."""
+        self._board.round = records.decode(value).round
+        self._mine.append(value)
+        task = self._chores.spawn(self._bring(value), "bring")
+        await asyncio.wait({task}, timeout=POLL_WAIT_S)
 
     async def refresh(self) -> None:
         while True:
             await asyncio.sleep(REFRESH_S)
-            for item in list(self._mine):
-                if records.decode(item[2]).expires > time.time():
-                    await self._store(item)
+            for value in list(self._mine):
+                if records.decode(value).expires > time.time():
+                    await self._bring(value)
 
-    async def read(self, round: int, stage: int) -> dict[str, bytes]:
-        """Good records of one round by peer id, mine included if I hold it; from all replicas."""
-        key = records.directory_key(self._swarm, round, stage)
-        key_id = DHTID.generate(source=key)
-        entries = self._held(key_id)
-        replies = await asyncio.gather(*(self._ask(p, key_id) for p in self._replicas(key_id)))
-        for reply in replies:
-            entries.extend(reply)
-        found = guard.pick(self._swarm, round, stage, entries, time.time())
-        for peer_id, value in found.items():
-            for maddr in records.decode(value).maddrs:
-                if peer_id != self._peer_id:
-                    self._contacts.add(f"{maddr}/p2p/{peer_id}")
-        return found
+    async def _bring(self, value: bytes) -> None:
+        """To the nodes nearest to its point that I know, then to those that a lookup finds."""
+        record = records.decode(value)
+        at = shards.point(record.swarm, record.round, record.stage, record.peer_id)
+        self._board.pin(value, self._peer_id)
+        told: dict[PeerID, bool] = {}
+        await self._bring_near(at, value, told)
+        await self._around.look_further(at)
+        await self._bring_near(at, value, told)
 
-    def _held(self, key_id: DHTID) -> list[tuple[str, bytes]]:
-        held = self._node.protocol.storage.get(key_id)
-        if held is None:
-            return []
-        return guard.parse_dictionary(MSGPackSerializer.dumps(held.value))
+    async def _bring_near(self, at: int, value: bytes, told: dict[PeerID, bool]) -> None:
+        """Until the COPIES nearest nodes that answer have it, or enough were tried."""
+        while len(told) < MOST_TRIES:
+            near = [peer for _, peer in self._around.nearest(at) if told.get(peer, True)]
+            fresh = [peer for peer in near[: shards.COPIES] if peer not in told]
+            if not fresh:
+                return
+            asks = (self._ask(peer, asking.encode_keep(value)) for peer in fresh)
+            answers = await asyncio.gather(*asks)
+            told.update({p: a == b"\1" for p, a in zip(fresh, answers, strict=True)})
 
-    def _replicas(self, key_id: DHTID) -> list[PeerID]:
-        """The peers likely to hold a key: nearest in my table and, in a large swarm, beyond."""
-        table = self._node.protocol.routing_table
-        near = dict(table.get_nearest_neighbors(key_id, READ_FROM, exclude=self._node.node_id))
-        if len(table.peer_id_to_uid) > READ_FROM:
-            looked, beyond = self._lookups.get(key_id.to_bytes(), (0.0, {}))
-            near.update(beyond)
-            if time.monotonic() - looked > 2.0:
-                self._lookups[key_id.to_bytes()] = (time.monotonic(), beyond)
-                self._chores.spawn(self._look_further(key_id), "lookup")
-        return [near[n] for n in sorted(near, key=key_id.xor_distance)][:READ_FROM]
+    # --- theirs -------------------------------------------------------------------------------
 
-    async def _look_further(self, key_id: DHTID) -> None:
-        search = self._node.find_nearest_nodes([key_id], k_nearest=READ_FROM, exclude_self=True)
-        found = await asyncio.wait_for(search, LOOKUP_TIMEOUT_S)
-        self._lookups[key_id.to_bytes()] = (time.monotonic(), found[key_id])
-        while len(self._lookups) > 8:
-            self._lookups.popitem(last=False)
+    async def read(self, round: int, stage: int, want: int) -> Found:
+        """What is found so far for a round, of a part of the swarm with `want` peers and some more.
 
-    async def _ask(self, peer: PeerID, key_id: DHTID) -> list[tuple[str, bytes]]:
-        protocol = self._node.protocol
-        ask = dht_pb2.FindRequest(keys=[key_id.to_bytes()], peer=protocol.node_info)
+        Call it again and again: each time, other nodes are asked. want: 0 is everybody.
+        """
+        reading = self._readings.get((round, stage))
+        if reading is None:
+            reading = self._readings[round, stage] = _Reading()
+            self._board.round = round
+            self._chores.spawn(self._around.look_further(reading.at), "lookup")
+            while len(self._readings) > READINGS:
+                self._readings.popitem(last=False)
+        near = self._around.nearest(reading.at)
+        ids = [int(self._node.node_id), *(uid for uid, _ in near)]
+        narrow = shards.shard_around(reading.at, ids, shards.least_nodes(want))
+        shard = shards.wider(narrow, reading.wider)
+        keepers = [peer for uid, peer in near if uid in shard]
+        self._take(reading, round, stage, self._board.look(round, stage, shard))
+        chosen = self._whom_to_ask(reading, keepers)
+        asks = {
+            self._chores.spawn(self._look(peer, reading, round, stage, shard), "look")
+            for peer in chosen
+        }
+        if asks:
+            await asyncio.wait(asks, timeout=POLL_WAIT_S)
+        found = [value for record, value in reading.found.values() if self._inside(record, shard)]
+        if len(found) < want and not shard.whole and all(reading.asked[p] > 1 for p in keepers):
+            reading.wider += 1
+        return Found(tuple(found), shard)
+
+    def _whom_to_ask(self, reading: _Reading, keepers: list[PeerID]) -> list[PeerID]:
+        """Those asked least often, at random among them, and nobody who still owes an answer."""
+        free = [peer for peer in keepers if peer not in reading.asking]
+        random.shuffle(free)
+        free.sort(key=lambda peer: reading.asked[peer])
+        return free[:ASK_AT_ONCE]
+
+    async def _look(
+        self, peer: PeerID, reading: _Reading, round: int, stage: int, shard: shards.Shard
+    ) -> None:
+        known = [asking.tag(value) for _, value in reading.found.values()]
+        reading.asking.add(peer)
         try:
-            call = protocol.get_stub(peer).rpc_find(ask, timeout=READ_TIMEOUT_S)
-            response = await asyncio.wait_for(call, READ_TIMEOUT_S)
+            answer = await self._ask(peer, asking.encode_look(round, stage, shard, known))
+            reading.asked[peer] += 1
+            if answer is not None:
+                self._take(reading, round, stage, asking.decode_records(answer))
+        except ValueError as error:
+            log.info("%s answers nonsense: %s", peer, error)
+            self._around.failed(peer)
+        finally:
+            reading.asking.discard(peer)
+
+    def _take(self, reading: _Reading, round: int, stage: int, values: list[bytes]) -> None:
+        """Keep what is a good record of that round and newer than what is known of its peer."""
+        for value in values:
+            try:
+                record = records.decode(value)
+            except ValueError as error:
+                log.info("a record that is none was told: %s", error)
+                continue
+            place = (record.swarm, record.round, record.stage)
+            if place != (self._board.swarm, round, stage) or record.expires <= time.time():
+                continue
+            old = reading.found.get(record.peer_id)
+            if old is None and len(reading.found) >= MAX_FOUND:
+                continue
+            if old is None or old[0].issued < record.issued:
+                reading.found[record.peer_id] = (record, value)
+                for maddr in record.maddrs if record.peer_id != self._peer_id else ():
+                    self._contacts.add(f"{maddr}/p2p/{record.peer_id}")
+
+    @staticmethod
+    def _inside(record: records.Record, shard: shards.Shard) -> bool:
+        return shards.point(record.swarm, record.round, record.stage, record.peer_id) in shard
+
+    # --- one node -----------------------------------------------------------------------------
+
+    async def _ask(self, peer: PeerID, question: bytes) -> bytes | None:
+        """The node's answer; None when there is none, and then it is passed over for a while."""
+        call = self._p2p._client.call_unary_handler(peer, asking.PROTOCOL, question)
+        try:
+            answer = await asyncio.wait_for(call, ASK_TIMEOUT_S)
+        except P2PHandlerError as error:
+            log.info("%s refuses: %.200r", peer, error)
+            self._around.failed(peer)
+            return None
         except NET_ERRORS as error:
-            log.info("replica %s does not answer: %r", peer, error)
-            await protocol.update_routing_table(None, peer, responded=False)
-            return []
-        if not response.results or response.results[0].type != dht_pb2.FOUND_DICTIONARY:
-            return []
-        return guard.parse_dictionary(response.results[0].value)
+            log.info("%s does not answer: %.200r", peer, error)
+            self._around.failed(peer)
+            await self._node.protocol.update_routing_table(None, peer, responded=False)
+            return None
+        self._around.answered(peer)
+        return answer

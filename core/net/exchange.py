@@ -129,7 +129,7 @@ class StreamExchange:
         if not self._link.status.peers:
             return
         try:
-            answer = self._link.call(messages.ReadDirectory(round, stage), CALL_TIMEOUT_S)
+            answer = self._link.call(messages.ReadDirectory(round, stage, 0), CALL_TIMEOUT_S)
         except TransientError:
             return  # the network part is away, and the gather that follows will say so
         seen = self.book.active(round)
@@ -228,7 +228,7 @@ class _Hunt:
     def _poll(self, expected: dict[str, Peer], timeout_s: float) -> bool:
         """Read the directory and start to fetch what is new; whether any peer is connected."""
         try:
-            answer = self._link.call(messages.ReadDirectory(self._round, self._stage), timeout_s)
+            answer = self._link.call(messages.ReadDirectory(self._round, self._stage, 0), timeout_s)
         except TransientError:
             return False  # the link says so to the person; here it is the same as nobody there
         fresh = []

@@ -16,6 +16,7 @@ from core.errors import WaggleError
 from core.net import messages, records
 from core.net.genrl_messages import GenrlValues, HearGenrl, TellGenrl
 from core.net.serving import Shelf
+from core.net.shards import ID_BYTES
 
 if TYPE_CHECKING:
     from core.net.dht import Dht
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Kept:
-    """What outlives a daemon: served payloads, my last records by key, bootnodes told later."""
+    """What outlives a daemon: served payloads, my last records, bootnodes told later."""
 
     shelf: Shelf = field(default_factory=Shelf)
-    published: deque[tuple[bytes, bytes]] = field(default_factory=lambda: deque(maxlen=2))
+    published: deque[bytes] = field(default_factory=lambda: deque(maxlen=2))
     bootnodes: list[str] = field(default_factory=list)
 
 
@@ -37,15 +38,15 @@ Handler = Callable[["Dht", Kept, Any], Awaitable[messages.Message]]
 async def publish(dht: Dht, kept: Kept, ask: messages.Publish) -> messages.Done:
     record = records.decode(ask.record)
     kept.shelf.put(record.round, record.stage, record.digest, ask.payload)
-    key = records.directory_key(record.swarm, record.round, record.stage)
-    kept.published.append((key, ask.record))
-    await dht.directory.publish(key, ask.record)
+    kept.published.append(ask.record)
+    await dht.directory.publish(ask.record)
     return messages.Done()
 
 
 async def read_directory(dht: Dht, kept: Kept, ask: messages.ReadDirectory) -> messages.Records:
-    found = await dht.directory.read(ask.round, ask.stage)
-    return messages.Records(tuple(found.values()), len(dht.peers))
+    found = await dht.directory.read(ask.round, ask.stage, ask.want)
+    at = found.shard.at.to_bytes(ID_BYTES, "big")
+    return messages.Records(found.records, len(dht.peers), at, found.shard.bits)
 
 
 async def fetch(dht: Dht, kept: Kept, ask: messages.Fetch) -> messages.Fetched:
@@ -77,8 +78,8 @@ def _genrl(dht: Dht) -> GenrlDht:
 
 async def reopen(dht: Dht, kept: Kept) -> None:
     """After a new daemon has opened: put back what the one before had told the swarm."""
-    for key, record in kept.published:
-        await dht.directory.publish(key, record)
+    for record in kept.published:
+        await dht.directory.publish(record)
 
 
 HANDLERS: dict[type[messages.Message], Handler] = {

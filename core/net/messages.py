@@ -102,19 +102,28 @@ class Publish(Request[Done], answer=Done):
 
 @dataclass(frozen=True)
 class Records(Message):
-    """Encoded records whose signature holds. peers: nodes in the routing table."""
+    """Encoded records whose signature holds, of one shard. peers: nodes in the routing table.
 
-    MAX_BYTES = 16 * 2**20
-    records: Annotated[tuple[RecordBytes, ...], AtMost(8_192)]
+    shard_at, shard_bits: the shard that was looked at; see `shards.py`.
+    """
+
+    MAX_BYTES = 2 * 2**20
+    records: Annotated[tuple[RecordBytes, ...], AtMost(512)]
     peers: Count
+    shard_at: Annotated[bytes, AtMost(20)]
+    shard_bits: Annotated[int, Range(0, 160)]
 
 
 @dataclass(frozen=True)
 class ReadDirectory(Request[Records], answer=Records):
-    """Records of one round and stage, from every replica."""
+    """Records of one round and stage found so far, of a part of the swarm with `want` peers.
+
+    Asked again, other nodes tell theirs. want: 0 is everybody.
+    """
 
     round: Count
     stage: Count
+    want: Count
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from core import frames
 from core.children import claim_stdout
 from core.errors import WaggleError
 from core.net import daemon, lean, messages, quiet
+from core.net.board import Board
 from core.net.handlers import HANDLERS, Kept, reopen
 
 SIGN_OF_LIFE_S = 5.0
@@ -95,6 +96,7 @@ class Sidecar:
         self._kept.bootnodes = list(start.bootnodes)
         contacts, maddrs = list(start.contacts), list(start.maddrs)
         folder = daemon.SocketFolder()
+        board = Board(start.swarm)
         life = asyncio.create_task(self._sign_of_life())
         stopped = asyncio.create_task(self._stop.wait())
         pause = 0.1
@@ -112,6 +114,7 @@ class Sidecar:
                     ),
                     folder,
                     self._kept.shelf,
+                    board,
                 )
                 try:
                     await dht.open()

@@ -23,6 +23,7 @@ from hivemind.p2p.p2p_daemon_bindings.datastructures import PeerID  # noqa: E402
 from hivemind.proto import dht_pb2  # noqa: E402
 
 from core.net import daemon, records  # noqa: E402
+from core.net.board import Board  # noqa: E402
 from core.net.dht import Dht, Options  # noqa: E402
 from core.net.identity import load_or_create  # noqa: E402
 from core.net.serving import PROTOCOL, Shelf  # noqa: E402
@@ -39,7 +40,7 @@ async def attack(folder: Path, maddr: str, round: int) -> None:
     load_or_create(folder / "hostile.pem")
     sockets = daemon.SocketFolder()
     options = Options(folder / "hostile.pem", "test", "/ip4/127.0.0.1/tcp/0", bootnodes=(maddr,))
-    dht = Dht(options, sockets, Shelf())
+    dht = Dht(options, sockets, Shelf(), Board("test"))
     await dht.open()
     victim = PeerID.from_base58(maddr.rpartition("/p2p/")[2])
     while str(victim) not in dht.peers:

@@ -17,7 +17,7 @@ ALL = [
     START,
     Status("up", "é\x1b[31m", ("/ip4/1.2.3.4/tcp/1",), 3, (("/x", "connected"),)),
     Publish(b"r", b"p" * 50_000),
-    Records((b"1", b"2"), 4),
+    Records((b"1", b"2"), 4, bytes(20), 3),
     Fetch(b"r", 10, 1.5),
     Fetched(b"p", 3.25),
     Failed("because"),
