@@ -108,7 +108,7 @@ def admit(
         return [], [Rejection("", reason, gathered.error[:300])]
     check = _Check(gathered.record, game, config, my_peer_id, round, seen_digests, clock)
     accepted: list[RolloutGroup] = []
-    rejected: list[Rejection] = []
+    rejected = [Rejection(r.task[:128], r.reason, r.detail[:300]) for r in gathered.refused]
     limit = config.game.groups
     if len(gathered.groups) > limit:
         detail = f"{len(gathered.groups)} groups came, only the first {limit} are looked at"

@@ -8,11 +8,14 @@ from collections.abc import Callable
 from core import events
 from core.errors import TransientError
 from core.home import Home
+from core.net.both import BothExchange
 from core.net.exchange import StreamExchange
+from core.net.genrl_exchange import GenrlExchange
 from core.net.identity import Identity
 from core.net.link import LinkOptions, NetLink, NetStatus
 from core.net.peers import PeerBook
 from core.net.wire import Limits
+from core.protocols import Exchange, Questions
 from core.schema import Config
 
 
@@ -32,9 +35,10 @@ class NetRoom:
             listen=config.net.listen,
             announce=tuple(config.net.announce),
             bootnodes=tuple(config.net.bootnodes),
+            genrl=config.swarm.genrl,
         )
         self._link = NetLink(options, self._tell, self._book.contacts)
-        self.exchange = StreamExchange(
+        self.exchange: Exchange = StreamExchange(
             self._link,
             identity,
             config.swarm.name,
@@ -45,6 +49,11 @@ class NetRoom:
     def start(self) -> None:
         """Return at once; the link comes up in its own time."""
         self._link.start()
+
+    def speak_genrl(self, questions: Questions) -> None:
+        """Exchange with the swarm's GenRL nodes, too. Once, before the exchange is first used."""
+        genrl = GenrlExchange(self._link, self.exchange.peer_id, questions)
+        self.exchange = BothExchange(self.exchange, genrl)
 
     def addresses(self, stop: threading.Event) -> list[str]:
         """Multiaddrs at which others reach this node; empty when it is not up in time."""

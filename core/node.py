@@ -167,6 +167,8 @@ class Node:
             siblings = self._start_siblings(chain, net, config)
         training = TrainingRoom(config, home, emit)
         self._closers.append(training.close)
+        if net is not None and config.swarm.genrl:
+            net.speak_genrl(training.game)
         training.load()
         if commands.stop_now.is_set():
             raise Interrupted

@@ -133,17 +133,28 @@ class PeerRecord:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """A group that an exchange could not hand on. task: its name there; reason: as in admission."""
+
+    task: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
 class Gathered:
     """One peer's contribution, decoded and bounded, *not* yet admitted.
 
     groups carry texts, claimed log-probs and nothing that the receiver must believe.
     error: set, with no groups, when the peer's contribution failed; `reason` is then its code.
+    refused: groups of this contribution that cannot be handed on; the others are not touched.
     """
 
     record: PeerRecord
     groups: tuple[RolloutGroup, ...] = ()
     reason: str = ""
     error: str = ""
+    refused: tuple[Refusal, ...] = ()
 
 
 class Exchange(Protocol):

@@ -33,6 +33,12 @@ class SwarmSection:
     nodes: int = setting(
         1, "Nodes to run on this machine, each with its own identity.", low=1, high=16
     )
+    genrl: bool = setting(
+        False,
+        "GenRL 0.3.0 nodes are in the swarm: exchange rollouts with them too, in their own,"
+        " unsigned format. Wants a task set that they have (game.tasks: genrl) and their number of"
+        " completions (game.generations, 2 as they come).",
+    )
     round_timeout_s: float = setting(
         120.0,
         "The clock moves on after this long even when nodes are not done.",
