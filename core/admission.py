@@ -23,7 +23,7 @@ import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from core.errors import WaggleError
 from core.protocols import Game, Gathered, PeerRecord
@@ -62,8 +62,15 @@ REASONS = {
 }
 """Every code of a rejection, with its meaning in one line. Codes are stable."""
 
-Doubts = Callable[[Sequence[RolloutGroup]], Mapping[str, str]]
-"""From scored groups to the digests of those that the local model finds implausible, with why."""
+
+class Doubts(Protocol):
+    """The local model's opinion of what it did not write."""
+
+    def learn(self, own: Sequence[RolloutGroup]) -> None:
+        """My own scored groups of a round, before any foreign one of it: what is usual here."""
+
+    def __call__(self, groups: Sequence[RolloutGroup]) -> Mapping[str, str]:
+        """The digests of the implausible ones of these scored groups, with why."""
 
 
 @dataclass(frozen=True)

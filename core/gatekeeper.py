@@ -66,6 +66,8 @@ class Gatekeeper:
             peer_id, signed = quarantine.owner(name)
             self._emit(events.PeerReleased(round=round, peer_id=peer_id, signed=signed))
         self._remember(own)
+        if self._doubts is not None:
+            self._doubts.learn(own)
         self._commit(round)
 
     def judge(self, round: int, gathered: Sequence[Gathered]) -> tuple[list[RolloutGroup], int]:

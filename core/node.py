@@ -20,6 +20,7 @@ from core.identity_lock import IdentityLock
 from core.journal import Journal
 from core.net_room import NetRoom
 from core.parts import Clock, Parts
+from core.plausibility import Plausibility
 from core.protocols import Interrupted
 from core.remembered import Remembered
 from core.schema import Config
@@ -190,6 +191,7 @@ class Node:
             evaluate=training.evaluate,
             rss_mib=_rss_mib,
             remembered=remembered,
+            doubts=Plausibility(training.engine, training.game, self.config.admission),
         )
 
     def _start_siblings(

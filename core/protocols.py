@@ -19,6 +19,17 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
+class Surprise:
+    """One completion as the local policy sees it. Both are as long as the completion, EOS included.
+
+    nats: the negative log-probability of each token, where it stands.
+    """
+
+    token_ids: tuple[int, ...]
+    nats: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class StepReport:
     """What an update did. loss is None when no optimiser step was taken (`skipped` says why)."""
 
@@ -100,6 +111,17 @@ class Engine(Protocol):
 
     def update(self, groups: Sequence[RolloutGroup], tasks: dict[TaskId, Task]) -> StepReport:
         """One optimiser step over scored groups; foreign ones (no token ids) are tokenised here."""
+
+    def surprise(
+        self, groups: Sequence[RolloutGroup], tasks: Mapping[TaskId, Task]
+    ) -> list[list[Surprise]]:
+        """How surprising every completion of every group is to the policy as it is now.
+
+        Foreign ones are tokenised here, at most `sampling.max_new_tokens` of each. Trains nothing.
+        """
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """Text of tokens, without special ones."""
 
     def save(self, path: str, extra: dict[str, object]) -> int:
         """Write a whole checkpoint to `path`, atomically; its bytes. May raise StorageError."""

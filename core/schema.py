@@ -199,6 +199,20 @@ class AdmissionSection:
         low=0.1,
         high=1_440,
     )
+    surprise_margin: float = setting(
+        2.0,
+        "Refuse a rewarded completion with 8 tokens that surprise the local model by this many nats"
+        " each more than what it writes itself; 0 asks nothing.",
+        low=0,
+        high=100,
+    )
+    repeated_phrase: int = setting(
+        3,
+        "Refuse a phrase that this node never writes once one peer's answers to so many different"
+        " tasks have it; 0 counts nothing.",
+        low=0,
+        high=32,
+    )
     unsigned_per_peer: int = setting(
         1, "Groups admitted from one unsigned (GenRL) peer per round, at most.", low=0, high=4096
     )

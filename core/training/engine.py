@@ -20,7 +20,7 @@ import torch
 from core.errors import WaggleError
 from core.footprint import Recipe
 from core.memory import Plan
-from core.protocols import Progress, StepReport
+from core.protocols import Progress, StepReport, Surprise
 from core.rollouts import RolloutGroup, Task, TaskId
 from core.schema import Config, SamplingSection
 from core.training import lora, state
@@ -33,9 +33,11 @@ from core.training.metrics import length_metrics, reward_metrics, speed_metrics
 from core.training.models import LoadedModel, load_model
 from core.training.optimizer import Optimizer
 from core.training.peaks import memory_metrics
+from core.training.prompts import decode
 from core.training.recompute import recompute_activations
 from core.training.rollout_weights import RolloutWeights
 from core.training.rows import Row, Rows, build_rows
+from core.training.surprise import surprises
 from core.training.update import Updated, update
 
 UNPLANNED = Recipe("full", "adamw", False, 4096, True, 512)
@@ -198,6 +200,18 @@ class TorchEngine:
                 )
         finally:
             self.model.train(was_training)
+
+    # --- judging ------------------------------------------------------------------------------
+
+    def surprise(
+        self, groups: Sequence[RolloutGroup], tasks: Mapping[TaskId, Task]
+    ) -> list[list[Surprise]]:
+        """As `core.training.surprise`, in micro-batches no larger than an update's."""
+        self.choose()
+        return surprises(self.loaded, groups, tasks, self.config, self._budget)
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        return decode(self.tokenizer, list(token_ids))
 
     # --- training -----------------------------------------------------------------------------
 
