@@ -15,7 +15,6 @@ import logging
 import os
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 from collections import deque
@@ -28,8 +27,30 @@ from core.errors import TransientError
 
 START_TIMEOUT_S = 30.0
 MAX_MESSAGE_BYTES = 4 * 2**20
+HARD_LIMIT = 2
+"""Times max_memory_mib at which the kernel refuses; the watch in `weight.py` comes before."""
+_ENVIRONMENT = {"GOLOG_LOG_LEVEL": "error", "GOLOG_LOG_FMT": "json", "GOGC": "50"}
 _LEASH = Path(__file__).with_name("leash.py")
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DaemonOptions:
+    """How p2pd is started. listen, announce: multiaddrs.
+
+    client_mode: listen nowhere, dial out only. relay: let connections go through relays, and be one
+    for others. relays: nodes (multiaddrs) to ask for relaying to this one, because nobody can dial
+    it; empty for a node that can be dialled.
+    """
+
+    identity: Path
+    listen: tuple[str, ...]
+    announce: tuple[str, ...] = ()
+    client_mode: bool = False
+    relay: bool = True
+    relays: tuple[str, ...] = ()
+    nat_port_map: bool = False
+    max_memory_mib: int = 512
 
 
 @dataclass
@@ -115,77 +136,18 @@ def _kill_survivor(folder: Path) -> None:
         return  # no note, or that process is gone: nothing survived
 
 
-def require_free_port(maddr: str) -> None:
-    """TransientError when the fixed TCP port of `maddr` is taken.
-
-    p2pd would not notice: it listens with SO_REUSEPORT, and two nodes would share the port.
-    """
-    parts = maddr.strip("/").split("/")
-    if len(parts) < 4 or parts[0] not in ("ip4", "ip6") or parts[2] != "tcp":
-        return
-    port = int(parts[3]) if parts[3].isdecimal() else 0
-    if not port:
-        return
-    family = socket.AF_INET if parts[0] == "ip4" else socket.AF_INET6
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((parts[1], port))
-        except OSError as error:
-            raise TransientError(
-                f"Cannot listen on {maddr}",
-                error.strerror or str(error),
-                "Free that port, or set another one in net.listen",
-            ) from error
-
-
-def same_port(listen: str, maddrs: list[str]) -> str:
-    """`listen` with its port 0 replaced by the one that `maddrs` show was chosen, when it is free.
-
-    A node that comes back on its old port is found again by those who knew it.
-    """
-    head, zero, tail = listen.partition("/tcp/0")
-    for maddr in maddrs if zero and not tail else ():
-        port = maddr.partition("/tcp/")[2].split("/")[0]
-        if port.isdecimal():
-            try:
-                require_free_port(f"{head}/tcp/{port}")
-            except TransientError:
-                return listen
-            return f"{head}/tcp/{port}"
-    return listen
-
-
-async def start(
-    folder: SocketFolder, identity: Path, listen: str, announce: tuple[str, ...] = ()
-) -> Daemon:
+async def start(folder: SocketFolder, options: DaemonOptions) -> Daemon:
     """Start p2pd and wait until it is ready; TransientError when it does not come up."""
-    require_free_port(listen)
     control = folder.path / f"p2pd-{os.urandom(4).hex()}.sock"
-    options = {
-        "listen": f"/unix{control}",
-        "id": identity,
-        "hostAddrs": listen,
-        "announceAddrs": ",".join(announce),
-        "dhtServer": 1,
-        "autonat": 0,
-        "natPortMap": 0,
-        "autoRelay": 0,
-        "relay": 1,
-        "connManager": 1,
-        "tls": 1,
-        "b": 0,
-        "idleTimeout": "30s",
-        "persistentConnMaxMsgSize": MAX_MESSAGE_BYTES,
-    }
+    limit = options.max_memory_mib
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", str(_LEASH), str(os.getpid())),
+        *(sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()), str(HARD_LIMIT * limit)),
         str(files("hivemind.hivemind_cli") / "p2pd"),
-        *(f"-{name}={value}" for name, value in options.items() if value != ""),
+        *(f"-{name}={value}" for name, value in _flags(control, options).items()),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, "GOLOG_LOG_LEVEL": "error", "GOLOG_LOG_FMT": "json"},
+        env={**os.environ, **_ENVIRONMENT, "GOMEMLIMIT": f"{limit * 4 // 5}MiB"},
     )
     folder.note(process.pid)
     daemon = Daemon(process, control)
@@ -200,6 +162,35 @@ async def start(
             "The libp2p daemon did not start", why, "It is tried again; see logs/net.log"
         ) from error
     return daemon
+
+
+def _flags(control: Path, options: DaemonOptions) -> dict[str, object]:
+    """p2pd's command line. Whatever could speak to strangers of IPFS is off."""
+    flags: dict[str, object] = {
+        "listen": f"/unix{control}",
+        "id": options.identity,
+        "dhtServer" if not options.client_mode else "dhtClient": 1,
+        "autonat": int(options.relay),
+        "natPortMap": int(options.nat_port_map),
+        "relay": int(options.relay),
+        "relayDiscovery": 0,
+        "autoRelay": 0,
+        "connManager": 1,
+        "tls": 1,
+        "b": 0,
+        "idleTimeout": "30s",
+        "persistentConnMaxMsgSize": MAX_MESSAGE_BYTES,
+    }
+    if options.client_mode:
+        flags["noListenAddrs"] = 1
+    else:
+        flags["hostAddrs"] = ",".join(options.listen)
+    if options.announce:
+        flags["announceAddrs"] = ",".join(options.announce)
+    if options.relays:
+        relays = ",".join(options.relays)
+        flags |= {"autoRelay": 1, "forceReachabilityPrivate": 1, "trustedRelays": relays}
+    return flags
 
 
 async def _read_output(daemon: Daemon, ready: asyncio.Future[None]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from hivemind.dht.node import DHTNode
@@ -37,15 +36,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Options:
-    """What a node needs to be one. `contacts`: multiaddrs of peers met before.
+    """What a node needs to be one. `daemon`: how its p2pd is started. `contacts`: multiaddrs of
+    peers met before.
 
     genrl: GenRL nodes are in the swarm, so their unsigned values are kept and read, too.
     """
 
-    identity: Path
+    daemon: daemon.DaemonOptions
     swarm: str
-    listen: str
-    announce: tuple[str, ...] = ()
     bootnodes: tuple[str, ...] = ()
     contacts: tuple[str, ...] = ()
     genrl: bool = False
@@ -73,9 +71,7 @@ class Dht:
     async def open(self) -> None:
         """Start the daemon and join with nobody; TransientError or one of NET_ERRORS."""
         options = self.options
-        self._daemon = await daemon.start(
-            self._folder, options.identity, options.listen, options.announce
-        )
+        self._daemon = await daemon.start(self._folder, options.daemon)
         try:
             home = {"_UNIX_SOCKET_PREFIX": f"/unix{self._folder.path}/"}
             p2p_class: Any = type("FolderP2P", (P2P,), home)

@@ -1,6 +1,7 @@
 """Runs one command that must not outlive the process that asked for it.
 
-`python -I -S leash.py PARENT_PID COMMAND...`. On Linux the kernel is asked to kill the command when
+`python -I -S leash.py PARENT_PID MIB COMMAND...`. MIB: of memory that the command may have, as a
+last resort; 0 is no limit. On Linux the kernel is asked to kill the command when
 its parent dies (prctl(2), PR_SET_PDEATHSIG), then the command takes this process over: same pid,
 no memory of ours. Elsewhere this process stays and waits for the end of its standard input, which
 is a pipe from the parent. Imports the standard library only, so that it starts in milliseconds.
@@ -9,6 +10,7 @@ is a pipe from the parent. Imports the standard library only, so that it starts 
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -43,7 +45,14 @@ def guard(command: list[str]) -> int:
     return child.wait()
 
 
+def limit(mib: int) -> None:
+    """Private writable memory of this process and what it becomes; beyond it, mappings fail."""
+    if mib:
+        resource.setrlimit(resource.RLIMIT_DATA, (mib * 2**20, mib * 2**20))
+
+
 if __name__ == "__main__":
+    limit(int(sys.argv[2]))
     if sys.platform == "linux":
-        become(int(sys.argv[1]), sys.argv[2:])
-    sys.exit(guard(sys.argv[2:]))
+        become(int(sys.argv[1]), sys.argv[3:])
+    sys.exit(guard(sys.argv[3:]))

@@ -23,7 +23,7 @@ from typing import Any
 from core import frames
 from core.children import claim_stdout
 from core.errors import WaggleError
-from core.net import daemon, lean, messages, quiet
+from core.net import daemon, lean, listening, messages, quiet
 from core.net.board import Board
 from core.net.handlers import HANDLERS, Kept, reopen
 
@@ -102,21 +102,23 @@ class Sidecar:
         pause = 0.1
         try:
             while not stopped.done():
-                dht = Dht(
-                    Options(
-                        identity=Path(start.identity),
-                        swarm=start.swarm,
-                        listen=daemon.same_port(start.listen, maddrs),
-                        announce=start.announce,
-                        bootnodes=tuple(self._kept.bootnodes),
-                        contacts=tuple(contacts),
-                        genrl=start.genrl,
-                    ),
-                    folder,
-                    self._kept.shelf,
-                    board,
-                )
                 try:
+                    dht = Dht(
+                        Options(
+                            daemon=daemon.DaemonOptions(
+                                identity=Path(start.identity),
+                                listen=_listen(start.listen, maddrs),
+                                announce=start.announce,
+                            ),
+                            swarm=start.swarm,
+                            bootnodes=tuple(self._kept.bootnodes),
+                            contacts=tuple(contacts),
+                            genrl=start.genrl,
+                        ),
+                        folder,
+                        self._kept.shelf,
+                        board,
+                    )
                     await dht.open()
                 except (*NET_ERRORS, WaggleError) as error:
                     self._say("down", _told(error))
@@ -184,6 +186,14 @@ def _connection(dht: Any) -> str:
         return "connected to other nodes"
     failed = [f"{m}: {outcome}" for m, outcome in dht.contacts.bootnodes.items() if ":" in outcome]
     return "no other node yet" + (f"; bootnode {failed[0]}" if failed else "")
+
+
+def _listen(text: str, before: list[str]) -> tuple[str, ...]:
+    wanted = listening.as_before(listening.parse(text), before)
+    _, why = listening.instead(wanted)
+    if why:
+        raise WaggleError("Cannot listen", why, "Free that port, or set another net.listen")
+    return tuple(map(str, wanted))
 
 
 def _told(error: Exception) -> str:

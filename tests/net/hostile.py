@@ -39,7 +39,8 @@ def deep(levels: int) -> bytes:
 async def attack(folder: Path, maddr: str, round: int) -> None:
     load_or_create(folder / "hostile.pem")
     sockets = daemon.SocketFolder()
-    options = Options(folder / "hostile.pem", "test", "/ip4/127.0.0.1/tcp/0", bootnodes=(maddr,))
+    start = daemon.DaemonOptions(folder / "hostile.pem", ("/ip4/127.0.0.1/tcp/0",))
+    options = Options(start, "test", bootnodes=(maddr,))
     dht = Dht(options, sockets, Shelf(), Board("test"))
     await dht.open()
     victim = PeerID.from_base58(maddr.rpartition("/p2p/")[2])
