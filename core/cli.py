@@ -101,7 +101,22 @@ def _console(args: argparse.Namespace, home: Home) -> int:
     return run_console(home, effective, onboarding, load=lambda: _load(args, home))
 
 
+def _open(args: argparse.Namespace, home: Home) -> None:
+    """`--host`: the swarm that this node hosts is reached there, from now on."""
+    from core import hosting
+
+    effective = _load(args, home)
+    opening = hosting.plan(effective, home, args.host)
+    if opening.changes:
+        print("\n".join(hosting.told(opening)), file=sys.stderr)
+        hosting.save(opening, effective, home)
+        print(f"Written to {home.config}; `waggle invite` makes an invite.\n", file=sys.stderr)
+
+
 def _run(args: argparse.Namespace, home: Home) -> int:
+    if args.host is not None:
+        _open(args, home)
+        args.host = None
     if not args.headless:
         if args.rounds is not None or args.json or args.supervise or args.child:
             raise ConfigError(
@@ -204,6 +219,26 @@ def _identity_verify(args: argparse.Namespace, home: Home) -> int:
     return verify(home, load, args.backup, args.passphrase_file, args.json)
 
 
+def _invite(args: argparse.Namespace, home: Home) -> int:
+    from core.invite_commands import make
+
+    return make(
+        _load(args, home),
+        home,
+        host=args.host,
+        out=args.out,
+        days=args.expires,
+        yes=args.yes,
+        as_json=args.json,
+    )
+
+
+def _join(args: argparse.Namespace, home: Home) -> int:
+    from core.invite_commands import join
+
+    return join(home, args.invite, show=args.show, yes=args.yes, as_json=args.json)
+
+
 def _config(args: argparse.Namespace, home: Home) -> int:
     from core.listings import configuration
 
@@ -239,6 +274,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Home], int]] = {
     "identity backup": _identity_backup,
     "identity restore": _identity_restore,
     "identity verify": _identity_verify,
+    "invite": _invite,
+    "join": _join,
     "config show": _config,
     "doctor": _doctor,
 }

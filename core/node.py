@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 
 import core
-from core import events, free_memory, logs, narrate, pools, supervisor
+from core import events, free_memory, hosting, logs, narrate, pools, supervisor
 from core.chain_room import ChainRoom, LocalClock
 from core.commands import Commands
 from core.config import Effective
@@ -201,6 +201,7 @@ class Node:
 
         def settings() -> dict[str, object]:
             given: dict[str, object] = {"swarm.host": False, "swarm.nodes": 1}
+            given |= hosting.for_siblings(config)
             given["model.max_ram_gib"] = config.model.max_ram_gib
             given["model.max_vram_gib"] = config.model.max_vram_gib
             if chain is not None:
@@ -209,7 +210,10 @@ class Node:
             else:
                 given["chain.enabled"] = False
             if net is not None:
-                given["net.bootnodes"] = net.addresses(self.commands.stop_now)
+                given["net.bootnodes"] = [
+                    *hosting.own_maddr(config, self.identity.peer_id),
+                    *net.addresses(self.commands.stop_now),
+                ]
             return given
 
         siblings = Siblings(self.home, self.effective.profile, self.emit)

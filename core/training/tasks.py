@@ -196,6 +196,27 @@ def load(name_or_path: str) -> TaskSet:
 
     ConfigError naming file, line and key. Imports no generator: see `check_generators`.
     """
+    path, shown = _find(name_or_path)
+    return _Reader(shown, yamlfile.read(path, shown)).task_set()
+
+
+def parse(shown: str, text: str) -> TaskSet:
+    """As `load`, of a text that messages call `shown`."""
+    return _Reader(shown, yamlfile.parse(shown, text)).task_set()
+
+
+def text_of(name_or_path: str) -> str:
+    """The YAML of a task set without its comments: `parse` makes the same tasks of it."""
+    import yaml
+
+    path, shown = _find(name_or_path)
+    sections = yamlfile.read(path, shown)
+    values = {key: section.single.value for key, section in sections.items() if section.single}
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _find(name_or_path: str) -> tuple[Path, str]:
+    """The file, and how messages call it. ConfigError when there is none of that name."""
     path = Path(name_or_path).expanduser()
     if path.suffix not in (".yaml", ".yml"):
         path = TASK_SETS / f"{name_or_path}.yaml"
@@ -207,7 +228,7 @@ def load(name_or_path: str) -> TaskSet:
                 suggestion(name_or_path, names) or "Give a path ending in .yaml",
             )
     shown = str(path.relative_to(REPO_ROOT)) if path.is_relative_to(REPO_ROOT) else str(path)
-    return _Reader(shown, yamlfile.read(path, shown)).task_set()
+    return path, shown
 
 
 class _Reader:
