@@ -25,7 +25,8 @@ from core.schema import AdmissionSection, Config
 
 @dataclass
 class _Verdict:
-    """What becomes of one contribution. unseen: its peer is held, so nothing was looked at."""
+    """What becomes of one contribution. unseen: nothing was looked at; its peer is held, or there
+    was no need to fetch from it."""
 
     record: PeerRecord
     groups: list[RolloutGroup]
@@ -85,10 +86,16 @@ class Gatekeeper:
         admitted = [group for verdict in verdicts for group in verdict.groups]
         return admitted, sum(len(verdict.rejections) for verdict in verdicts)
 
+    def leaves_alone(self, peer_id: str, signed: bool) -> bool:
+        """Whether that peer is held now: nothing of it would be looked at."""
+        return quarantine.is_held(self._remembered.book, quarantine.account(peer_id, signed))
+
     def _look_at(self, round: int, contribution: Gathered) -> _Verdict:
         record = contribution.record
         if quarantine.is_held(self._remembered.book, _account(record)):
             return _Verdict(record, [], [Rejection("", "quarantine")], unseen=True)
+        if not (contribution.groups or contribution.reason or contribution.refused):
+            return _Verdict(record, [], unseen=True)  # no need for it: no merit, no fault
         groups, rejections = admission.admit(
             contribution,
             self._game,

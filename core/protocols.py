@@ -167,7 +167,8 @@ class Refusal:
 class Gathered:
     """One peer's contribution, decoded and bounded, *not* yet admitted.
 
-    groups carry texts, claimed log-probs and nothing that the receiver must believe.
+    groups carry texts, claimed log-probs and nothing that the receiver must believe. Without any,
+    and without a reason, the peer was seen and there was no need to fetch from it.
     error: set, with no groups, when the peer's contribution failed; `reason` is then its code.
     refused: groups of this contribution that cannot be handed on; the others are not touched.
     """
@@ -179,6 +180,15 @@ class Gathered:
     refused: tuple[Refusal, ...] = ()
 
 
+Avoid = Callable[[str, bool], bool]
+"""Whether to leave a peer alone: its peer id, and whether it is one that signs."""
+
+
+def nobody(peer_id: str, signed: bool) -> bool:
+    """Leaves no peer alone."""
+    return False
+
+
 class Exchange(Protocol):
     """Publishes my groups and fetches those of others. No peers is a normal state."""
 
@@ -188,13 +198,20 @@ class Exchange(Protocol):
         """Make my groups of this round available; TransientError when nobody can be told."""
 
     def gather(
-        self, round: int, stage: int, *, want: int, timeout_s: float, stop: threading.Event
+        self,
+        round: int,
+        stage: int,
+        *,
+        want: int,
+        timeout_s: float,
+        stop: threading.Event,
+        avoid: Avoid = nobody,
     ) -> list[Gathered]:
         """Contributions of other peers for exactly this round.
 
-        Returns as soon as every peer known to be active has answered, when `want` groups are
-        there, or when `timeout_s` is over; empty when nobody else is there. Never raises for
-        what a peer did.
+        Of `want` of them, chosen by lot; of all there are with 0. Returns as soon as it has those,
+        when there are no others, or when `timeout_s` is over; empty when nobody else is there.
+        avoid: peers that are neither waited for nor fetched from. Never raises for what a peer did.
         """
 
     def peers(self) -> list[PeerRecord]:

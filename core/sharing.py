@@ -55,6 +55,7 @@ class Sharing:
                 want=self._parts.config.game.foreign_groups,
                 timeout_s=self._parts.config.net.gather_timeout_s,
                 stop=self._commands.stop_now,
+                avoid=self._gate.leaves_alone,
             )
         now.waited += timed.seconds
         if self._commands.stop_now.is_set():

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from core.errors import TransientError
-from core.protocols import Exchange, Gathered, PeerRecord
+from core.protocols import Avoid, Exchange, Gathered, PeerRecord, nobody
 from core.rollouts import RolloutGroup
 
 PATIENCE_S = 30.0
@@ -41,13 +41,27 @@ class BothExchange:
             raise errors[0]
 
     def gather(
-        self, round: int, stage: int, *, want: int, timeout_s: float, stop: threading.Event
+        self,
+        round: int,
+        stage: int,
+        *,
+        want: int,
+        timeout_s: float,
+        stop: threading.Event,
+        avoid: Avoid = nobody,
     ) -> list[Gathered]:
         """See `core.protocols.Exchange.gather`."""
         beside = self._pool.submit(
-            self._unsigned.gather, round, stage, want=want, timeout_s=timeout_s, stop=stop
+            self._unsigned.gather,
+            *(round, stage),
+            want=want,
+            timeout_s=timeout_s,
+            stop=stop,
+            avoid=avoid,
         )
-        signed = self._signed.gather(round, stage, want=want, timeout_s=timeout_s, stop=stop)
+        signed = self._signed.gather(
+            round, stage, want=want, timeout_s=timeout_s, stop=stop, avoid=avoid
+        )
         unsigned = beside.result(timeout_s + PATIENCE_S)
         signers = {g.record.peer_id for g in signed} | {p.peer_id for p in self._signed.peers()}
         return [*signed, *(g for g in unsigned if g.record.peer_id not in signers)]

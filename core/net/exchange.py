@@ -10,28 +10,23 @@ normal state, and costs a lonely node next to no time.
 from __future__ import annotations
 
 import hashlib
-import random
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import replace
 
 from core.errors import ConfigError, TransientError
 from core.net import messages, records, wire
+from core.net.hunt import CALL_TIMEOUT_S, Budget, Hunt
 from core.net.identity import Identity
 from core.net.link import NetLink
-from core.net.peers import Peer, PeerBook, describe
-from core.protocols import Gathered, PeerRecord
+from core.net.peers import PeerBook
+from core.protocols import Avoid, Gathered, PeerRecord, nobody
 from core.rollouts import RolloutGroup
 
-GRACE_S = 0.3
-"""How long a gather looks for somebody when nobody was seen lately but peers are connected."""
-FETCH_TIMEOUT_S = 10.0
-CALL_TIMEOUT_S = 4.0
-FIRST_POLL_S, SLOWEST_POLL_S = 0.04, 0.5
 RECORD_LIFE_S = 3_600.0
-MAX_FETCHED_PEERS = 16
+LATE_S = 2.0
+"""How late a peer is taken to be that came after I had stopped waiting."""
 SAVE_EVERY_S = 60.0
 
 
@@ -46,6 +41,7 @@ class StreamExchange:
         *,
         book: PeerBook | None = None,
         limits: wire.Limits | None = None,
+        budget: Budget | None = None,
     ) -> None:
         if not records.is_swarm_name(swarm):
             raise ConfigError(
@@ -58,8 +54,8 @@ class StreamExchange:
         self._link, self._identity, self._swarm = link, identity, swarm
         limits = limits or wire.Limits()
         self._limits = replace(limits, max_bytes=min(limits.max_bytes, records.MAX_PAYLOAD_BYTES))
-        self._random = random.Random()
-        self._last: tuple[int, int] | None = None
+        self._budget = budget or Budget()
+        self._last: tuple[int, int, int] | None = None
         self._saved = time.monotonic()
 
     # --- mine ---------------------------------------------------------------------------------
@@ -98,188 +94,52 @@ class StreamExchange:
     # --- theirs -------------------------------------------------------------------------------
 
     def gather(
-        self, round: int, stage: int, *, want: int, timeout_s: float, stop: threading.Event
+        self,
+        round: int,
+        stage: int,
+        *,
+        want: int,
+        timeout_s: float,
+        stop: threading.Event,
+        avoid: Avoid = nobody,
     ) -> list[Gathered]:
         """See `core.protocols.Exchange.gather`."""
-        hunt = _Hunt(self._link, self._swarm, round, stage, self.peer_id, self._limits)
-        if self._last is not None and self._last != (round, stage):
+        if self._last is not None and self._last[:2] != (round, stage):
             self._note_late(*self._last)
-        self._last = (round, stage)
-        expected = self.book.active(round)
-        expected.pop(self.peer_id, None)
-        chosen = self._random.sample(sorted(expected), min(len(expected), MAX_FETCHED_PEERS))
-        hunt.run(
-            {peer_id: expected[peer_id] for peer_id in chosen},
-            want=want,
-            timeout_s=timeout_s,
-            stop=stop,
+        self._last = (round, stage, want)
+        hunt = Hunt(
+            *(self._link, self._swarm, round, stage, self.peer_id, self._limits, self._budget),
+            avoid=lambda peer_id: avoid(peer_id, True),
         )
+        active = self.book.active(round)
+        active.pop(self.peer_id, None)
+        hunt.run(active, want=want, timeout_s=timeout_s, stop=stop)
         for got in hunt.seen.values():
             self.book.saw(got.record, got.lag_s, got.latency_ms)
         if not stop.is_set():
-            for peer_id in set(chosen) - set(hunt.seen):
+            for peer_id in hunt.missed - set(hunt.seen):
                 self.book.missed(peer_id)
         if time.monotonic() - self._saved > SAVE_EVERY_S:
             self._saved = time.monotonic()
             self.book.save()
         return hunt.gathered()
 
-    def _note_late(self, round: int, stage: int) -> None:
+    def _note_late(self, round: int, stage: int, want: int) -> None:
         """Peers whose record came after I had stopped waiting are active after all."""
         if not self._link.status.peers:
             return
         try:
-            answer = self._link.call(messages.ReadDirectory(round, stage, 0), CALL_TIMEOUT_S)
+            answer = self._link.call(messages.ReadDirectory(round, stage, want), CALL_TIMEOUT_S)
         except TransientError:
             return  # the network part is away, and the gather that follows will say so
         seen = self.book.active(round)
         for value in answer.records:
             record = records.decode(value)
             if record.peer_id not in seen and record.peer_id != self.peer_id:
-                self.book.saw(record, lag_s=2.0)
+                self.book.saw(record, lag_s=LATE_S)
 
     def peers(self) -> list[PeerRecord]:
         return [r for r in self.book.recent() if r.peer_id != self.peer_id]
 
     def close(self) -> None:
         self.book.save()
-
-
-class _Catch:
-    """One peer's record and what became of its payload."""
-
-    def __init__(self, record: records.Record, lag_s: float) -> None:
-        self.record, self.lag_s = record, lag_s
-        self.latency_ms: float | None = None
-        self.future: Future[messages.Fetched] | None = None
-        self.groups: tuple[RolloutGroup, ...] = ()
-        self.reason = self.error = ""
-        self.done = False
-
-    def fail(self, reason: str, error: object) -> None:
-        self.reason, self.error, self.done = reason, str(error)[:300], True
-
-
-class _Hunt:
-    """The state of one gather."""
-
-    def __init__(
-        self, link: NetLink, swarm: str, round: int, stage: int, me: str, limits: wire.Limits
-    ) -> None:
-        self._link, self._swarm, self._me, self._limits = link, swarm, me, limits
-        self._round, self._stage = round, stage
-        self._began = time.monotonic()
-        self._random = random.Random()
-        self._known = False
-        self.seen: dict[str, _Catch] = {}
-
-    def run(
-        self, expected: dict[str, Peer], *, want: int, timeout_s: float, stop: threading.Event
-    ) -> None:
-        """Poll and fetch until there is no reason to wait any longer."""
-        deadline = self._began + timeout_s
-        self._known = bool(expected)
-        lag = max((p.lag_s for p in expected.values()), default=0.0)
-        fair = min(timeout_s, 1.0 + 2.0 * lag)
-        poll = FIRST_POLL_S
-        while not stop.is_set():
-            reachable = self._poll(expected, min(CALL_TIMEOUT_S, max(timeout_s, 0.1)))
-            while not stop.wait(0.005) and self._fetching():
-                if self._collect() or time.monotonic() > deadline:
-                    break
-            self._collect()
-            now = time.monotonic()
-            groups = sum(len(c.groups) for c in self.seen.values())
-            waiting = [p for p in expected if p not in self.seen]
-            if now >= deadline or self._enough(groups, want, bool(waiting), now, fair):
-                break
-            if not reachable and self._link.status.status in ("starting", "down"):
-                break
-            lonely = not expected and not self._fetching()
-            if lonely and (not reachable or now - self._began >= GRACE_S):
-                break
-            if not self._fetching():
-                stop.wait(min(poll, deadline - now))
-                poll = min(poll * 1.5, SLOWEST_POLL_S)
-        for catch in self.seen.values():
-            if not catch.done:
-                catch.fail("timeout", "it did not come in time")
-
-    def _enough(self, groups: int, want: int, waiting: bool, now: float, fair: float) -> bool:
-        if self._fetching():
-            return False
-        if not waiting and self.seen and (self._known or now - self._began >= GRACE_S):
-            return True
-        return groups >= want > 0 and now - self._began >= fair
-
-    def gathered(self) -> list[Gathered]:
-        """One for every peer that had a record, in random order, so that none is first by name."""
-        now = time.time()
-        catches = list(self.seen.values())
-        self._random.shuffle(catches)
-        return [
-            Gathered(describe(c.record, now, c.latency_ms), c.groups, c.reason, c.error)
-            for c in catches
-        ]
-
-    def _fetching(self) -> bool:
-        return any(not c.done for c in self.seen.values())
-
-    def _poll(self, expected: dict[str, Peer], timeout_s: float) -> bool:
-        """Read the directory and start to fetch what is new; whether any peer is connected."""
-        try:
-            answer = self._link.call(messages.ReadDirectory(self._round, self._stage, 0), timeout_s)
-        except TransientError:
-            return False  # the link says so to the person; here it is the same as nobody there
-        fresh = []
-        for value in answer.records:
-            record = records.decode(value)
-            if record.peer_id != self._me and record.peer_id not in self.seen:
-                fresh.append((record, value))
-        self._random.shuffle(fresh)
-        fresh.sort(key=lambda item: item[0].peer_id not in expected)
-        for record, value in fresh[: max(0, MAX_FETCHED_PEERS - len(self.seen))]:
-            self._start(record, value)
-        return bool(answer.peers)
-
-    def _start(self, record: records.Record, value: bytes) -> None:
-        catch = _Catch(record, time.monotonic() - self._began)
-        self.seen[record.peer_id] = catch
-        try:
-            records.check_fresh(record, time.time())
-        except ValueError as error:
-            catch.fail("stale", error)
-            return
-        if record.size_bytes > self._limits.max_bytes or record.groups > self._limits.max_groups:
-            catch.fail("size", f"{record.size_bytes} bytes, {record.groups} groups")
-            return
-        ask = messages.Fetch(value, self._limits.max_bytes, FETCH_TIMEOUT_S)
-        catch.future = self._link.submit(ask)
-
-    def _collect(self) -> bool:
-        """Take in the fetches that have ended; whether there was one."""
-        ended = [c for c in self.seen.values() if not c.done and c.future and c.future.done()]
-        for catch in ended:
-            assert catch.future is not None
-            error = catch.future.exception()
-            if error is not None:
-                catch.fail("fetch", error)
-                continue
-            answer = catch.future.result()
-            catch.latency_ms = answer.latency_ms
-            try:
-                catch.groups = self._open(catch.record, answer.payload)
-                catch.done = True
-            except ValueError as refusal:
-                catch.fail("malformed", refusal)
-        return bool(ended)
-
-    def _open(self, record: records.Record, payload: bytes) -> tuple[RolloutGroup, ...]:
-        if hashlib.sha256(payload).hexdigest() != record.digest:
-            raise ValueError("the payload is not the one in the record")
-        groups = wire.decode(
-            payload, peer_id=record.peer_id, round=record.round, limits=self._limits
-        )
-        if len(groups) != record.groups:
-            raise ValueError(f"{len(groups)} groups came, the record says {record.groups}")
-        return groups

@@ -24,7 +24,7 @@ from core.net import genrl
 from core.net.genrl_messages import HearGenrl, TellGenrl
 from core.net.link import NetLink
 from core.net.names import animal_name
-from core.protocols import Gathered, PeerRecord, Questions, Refusal
+from core.protocols import Avoid, Gathered, PeerRecord, Questions, Refusal, nobody
 from core.rollouts import Rollout, RolloutGroup
 
 CALL_TIMEOUT_S = 6.0
@@ -98,7 +98,14 @@ class GenrlExchange:
     # --- theirs -------------------------------------------------------------------------------
 
     def gather(
-        self, round: int, stage: int, *, want: int, timeout_s: float, stop: threading.Event
+        self,
+        round: int,
+        stage: int,
+        *,
+        want: int,
+        timeout_s: float,
+        stop: threading.Event,
+        avoid: Avoid = nobody,
     ) -> list[Gathered]:
         """See `core.protocols.Exchange.gather`; one for every peer id that there is a value of."""
         if stage:
@@ -107,7 +114,8 @@ class GenrlExchange:
         if self._last >= 0 and self._last != round:
             self._note_late(self._last)
         self._last = round
-        expected = {p for p, record in self._met.items() if record.round >= round - 2}
+        lately = {p for p, record in self._met.items() if record.round >= round - 2}
+        expected = {p for p in lately if not avoid(p, False)}
         heard: dict[str, Gathered] = {}
         poll = FIRST_POLL_S
         while not stop.is_set():
