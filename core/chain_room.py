@@ -7,13 +7,14 @@ so each time it is read, the outbox keeps what is due, and both mend themselves.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from core import events
+from core.bootnodes import Bootnodes
+from core.chain_watch import ChainWatch
 from core.errors import ConfigError, TransientError
 from core.home import Home
-from core.protocols import Coordinator
 from core.schema import Config
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class ChainRoom:
                 port=config.chain.devnet_port,
                 round_timeout_s=config.swarm.round_timeout_s,
                 public=config.chain.devnet_host,
+                manager=home.account,
                 emit=emit,
             )
         elif not (config.chain.rpc_url and config.chain.contract):
@@ -56,12 +58,24 @@ class ChainRoom:
                 "Set both (waggle config show tells where), or use the profile solo",
             )
         self.ledger = Outbox(home.db, self.coordinator, emit, peer_id)
+        self._peer_id = peer_id
+        self._watch = ChainWatch(self.coordinator, home.leaderboard, peer_id, emit)
 
     def start(self) -> None:
         """Return at once."""
         self._tell("starting")
         if self._services is not None:
             self._services.start()
+        self._watch.start()
+
+    def share_bootnodes(
+        self, learn: Callable[[Sequence[str]], None], addresses: Callable[[], Sequence[str]]
+    ) -> None:
+        """Hand the coordinator's bootnodes to `learn`; when the swarm is hosted here, list mine."""
+        hosts = self._services is not None
+        self._watch.bootnodes = Bootnodes(
+            self._peer_id, learn, addresses, self._emit, publishes=hosts
+        )
 
     def address(self, stop: threading.Event) -> tuple[str, str]:
         """(RPC URL, contract address), once known."""
@@ -70,7 +84,7 @@ class ChainRoom:
         services = self._services.wait(stop)
         return services.rpc_url, services.contract
 
-    def coordinator(self) -> Coordinator:
+    def coordinator(self) -> WalletCoordinator:
         """The coordinator, connected on first use and again when the devnet came back elsewhere.
 
         TransientError while it is out of reach.
@@ -116,7 +130,9 @@ class ChainRoom:
         # be sent in time stays in the outbox for the next start.
         if self._status == "up":
             self.ledger.flush(FLUSH_S)
+            self._watch.close(last_look=True)
         self._closing.set()
+        self._watch.close(last_look=False)
         self.ledger.close()
         if self._coordinator is not None:
             self._coordinator.close()

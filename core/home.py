@@ -74,6 +74,11 @@ class Home:
         return self.path / "services"
 
     @property
+    def leaderboard(self) -> Path:
+        """What was read of the coordinator's events, so that a start does not read them all."""
+        return self.path / "leaderboard.json"
+
+    @property
     def run(self) -> Path:
         """Sockets and other things of a running node; nothing here outlives it."""
         return self.path / "run"

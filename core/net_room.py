@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from core import events
 from core.errors import TransientError
@@ -18,6 +18,8 @@ from core.net.wire import Limits
 from core.protocols import Exchange, Questions
 from core.schema import Config
 
+MAX_LEARNED = 128
+
 
 class NetRoom:
     """Owns the sidecar of one node."""
@@ -27,6 +29,7 @@ class NetRoom:
     ) -> None:
         self._emit = emit
         self._told: tuple[str, str] = ("", "")
+        self._learned: set[str] = set()
         self._book = PeerBook(home.path / "peers.json")
         options = LinkOptions(
             identity=home.identity,
@@ -61,6 +64,18 @@ class NetRoom:
             return self._link.visible_maddrs(stop=stop)
         except TransientError:
             return []
+
+    def current_addresses(self) -> tuple[str, ...]:
+        """The same, as far as they are known now."""
+        return self._link.status.maddrs
+
+    def learn_bootnodes(self, maddrs: Sequence[str]) -> None:
+        """More nodes to join through. Of ever new ones only the first MAX_LEARNED count: whoever
+        writes their list must not be able to fill this node's memory. Any thread."""
+        fresh = [m for m in maddrs if m not in self._learned][: MAX_LEARNED - len(self._learned)]
+        self._learned.update(fresh)
+        if fresh:
+            self._link.connect(fresh)
 
     def close(self) -> None:
         self.exchange.close()

@@ -163,6 +163,8 @@ class Node:
             net = NetRoom(config, home, self.identity, emit)
             self._closers.append(net.close)
             net.start()
+        if chain is not None and net is not None:
+            chain.share_bootnodes(net.learn_bootnodes, net.current_addresses)
         siblings = None
         if self.config.swarm.nodes > 1:
             siblings = self._start_siblings(chain, net, config)

@@ -45,8 +45,10 @@ class ServicesHost:
         port: int,
         round_timeout_s: float,
         public: str = LOOPBACK,
+        manager: Path | None = None,
         emit: Callable[[events.Event], None],
     ) -> None:
+        """manager: account folder of the node that may publish bootnodes; none when left out."""
         self._folder = folder
         self._log = log
         self._arguments = [
@@ -54,6 +56,7 @@ class ServicesHost:
             *("--port", str(port)),
             *("--round-timeout", str(round_timeout_s)),
             *("--public", public),
+            *(("--manager", str(manager)) if manager is not None else ()),
         ]
         self._emit = emit
         self._child: subprocess.Popen[bytes] | None = None

@@ -37,10 +37,15 @@ class SwarmServices:
     """The services in this process: also usable without a process of their own (tests)."""
 
     def __init__(
-        self, folder: Path, port: int, round_timeout_s: float, public: str = LOOPBACK
+        self,
+        folder: Path,
+        port: int,
+        round_timeout_s: float,
+        public: str = LOOPBACK,
+        manager: Path | None = None,
     ) -> None:
-        """public: where others reach the devnet. StorageError, or WaggleError when the port is
-        taken."""
+        """public: where others reach the devnet. manager: the account folder of the node that
+        hosts, which may publish bootnodes. StorageError, or WaggleError when the port is taken."""
         from core.chain.account import load_or_create
         from core.chain.chainclient import ChainClient
         from core.chain.clock import Clock
@@ -58,9 +63,21 @@ class SwarmServices:
         self._sweeper = threading.Thread(target=self._sweep, name="sweep", daemon=True)
         self.evm = Evm(folder)
         self.client = ChainClient(self.evm, load_or_create(folder / "owner"))
+        if manager is not None:
+            self._let_publish(manager)
         self.clock = Clock(self.evm, self.client, round_timeout_s, self._on_error)
         methods = RpcMethods(self.evm, {"waggle_clock": lambda params: self.clock.shown()})
         self.devnet = _listening(Devnet, methods, port, public, read_services(folder))
+
+    def _let_publish(self, manager: Path) -> None:
+        """Give the node's account the role of a bootnode manager, once. Before the clock starts:
+        both send with the owner's nonce."""
+        from core.chain.account import address_of, load_or_create
+
+        account = address_of(manager) or load_or_create(manager).address
+        (role,) = self.client.read("BOOTNODE_MANAGER_ROLE")
+        if not self.client.read("hasRole", role, account)[0]:
+            self.client.send("grantRole", role, account)
 
     def start(self) -> Services:
         """Serve, then announce in `services.json`."""
@@ -140,12 +157,17 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--round-timeout", type=float, default=120.0)
     parser.add_argument("--public", default=LOOPBACK)
+    parser.add_argument("--manager", type=Path)
     arguments = parser.parse_args(argv)
     out = os.fdopen(children.claim_stdout(), "w", buffering=1)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     try:
         services = SwarmServices(
-            arguments.folder, arguments.port, arguments.round_timeout, arguments.public
+            arguments.folder,
+            arguments.port,
+            arguments.round_timeout,
+            arguments.public,
+            arguments.manager,
         )
         found = services.start()
     except WaggleError as error:

@@ -268,6 +268,10 @@ class NetLink:
         if told.status == "up" and was.status != "up":
             with self._lock:
                 again = list(self._published)
+                # Some may have been learnt since the sidecar was given its list.
+                bootnodes = tuple(self._bootnodes)
+            if bootnodes:
+                self.submit(messages.Connect(bootnodes))
             for request in again:
                 self.submit(request)
 

@@ -207,3 +207,9 @@ def is_swarm_name(text: str) -> bool:
 def is_maddr(text: object) -> bool:
     """Whether `text` looks like a multiaddr of bounded length; the daemon parses it for real."""
     return type(text) is str and len(text) <= MAX_MADDR_CHARS and bool(_MADDR.fullmatch(text))
+
+
+def is_peer_maddr(text: str) -> bool:
+    """Whether `text` looks like a multiaddr that ends in a peer id."""
+    address, found, peer_id = text.rpartition("/p2p/")
+    return bool(found) and is_maddr(address) and bool(_PEER_ID.fullmatch(peer_id))
