@@ -107,7 +107,11 @@ class GenrlExchange:
         stop: threading.Event,
         avoid: Avoid = nobody,
     ) -> list[Gathered]:
-        """See `core.protocols.Exchange.gather`; one for every peer id that there is a value of."""
+        """See `core.protocols.Exchange.gather`; one for every peer id that there is a value of.
+
+        Peer ids cost nothing here: whoever makes some up and then drops them can make every gather
+        last `timeout_s`, and no longer.
+        """
         if stage:
             return []
         began = time.monotonic()

@@ -25,11 +25,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class Kept:
-    """What outlives a daemon: served payloads, my last records, bootnodes told later."""
+    """What outlives a daemon: served payloads, my last records, bootnodes told later.
+
+    genrl: my last value for GenRL nodes.
+    """
 
     shelf: Shelf = field(default_factory=Shelf)
     published: deque[bytes] = field(default_factory=lambda: deque(maxlen=2))
     bootnodes: list[str] = field(default_factory=list)
+    genrl: TellGenrl | None = None
 
 
 Handler = Callable[["Dht", Kept, Any], Awaitable[messages.Message]]
@@ -63,6 +67,7 @@ async def connect(dht: Dht, kept: Kept, ask: messages.Connect) -> messages.Done:
 
 async def tell_genrl(dht: Dht, kept: Kept, ask: TellGenrl) -> messages.Done:
     await _genrl(dht).tell(ask.round, ask.value)
+    kept.genrl = ask
     return messages.Done()
 
 
@@ -80,6 +85,8 @@ async def reopen(dht: Dht, kept: Kept) -> None:
     """After a new daemon has opened: put back what the one before had told the swarm."""
     for record in kept.published:
         await dht.directory.publish(record)
+    if kept.genrl is not None:
+        await tell_genrl(dht, kept, kept.genrl)
 
 
 HANDLERS: dict[type[messages.Message], Handler] = {
