@@ -41,7 +41,7 @@ REASONS = {
     "size": "More groups or longer completions than the settings of this swarm allow.",
     "schema": "A field has a type or a value that no honest node sends.",
     "generations": "The group has another number of completions than this swarm uses.",
-    "identity": "The group names another peer than the one that signed it, or names this node.",
+    "identity": "It is in another peer's name than that of who sent it, or in this node's.",
     "round": "The group is for another round.",
     "schedule": "The task is not one that this peer has in this round.",
     "task": "The task could not be rebuilt here.",
@@ -53,7 +53,7 @@ REASONS = {
     "quota": "As many groups as allowed from one peer are admitted already.",
     "quarantine": "The peer is left alone for a while, because of what it sent before.",
     # found by the exchange, before anything was decoded
-    "signature": "A record in this peer's name was not signed with its key, or not a record.",
+    "signature": "The peer brought or told a record that nobody has signed as it says.",
     "stale": "The peer's record is expired or from a wrong clock.",
     "fetch": "The peer's contribution could not be fetched.",
     "timeout": "The peer's contribution did not come in time.",

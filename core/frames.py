@@ -29,7 +29,11 @@ def frame(body: bytes) -> bytes:
 
 
 def decode(body: bytes) -> Any:
-    return msgpack.unpackb(body, raw=False, strict_map_key=False)
+    """ValueError for what is not msgpack, or has a map with keys that cannot be keys."""
+    try:
+        return msgpack.unpackb(body, raw=False, strict_map_key=False)
+    except (TypeError, RecursionError, msgpack.UnpackException) as error:
+        raise ValueError("a frame is not msgpack") from error
 
 
 def write(out: BinaryIO, message: Any) -> None:

@@ -164,7 +164,7 @@ class Gatekeeper:
                 groups=record.groups,
                 used=len(groups),
                 reward_mean=rounds.mean_reward(groups) if groups else None,
-                claimed=record.reward_mean,
+                claimed=record.reward_mean if record.groups else None,
                 latency_ms=record.latency_ms,
                 signed=record.signed,
             )

@@ -33,6 +33,7 @@ WEIGHTS: Mapping[str, float] = {
     "identity": 1.0,
     "schedule": 1.0,
     "task": 1.0,
+    "signature": 1.0,
     "duplicate": 1.0,
     "cost": 1.5,
     "implausible": 0.5,  # a statistic: it is wrong about an honest group now and then
@@ -40,7 +41,7 @@ WEIGHTS: Mapping[str, float] = {
     "timeout": LAPSE,
 }
 """By reason of `core.admission`. What is not here costs nothing: `no_signal` and `quota` are no
-faults, `stale` is mostly a wrong clock, and a bad `signature` says only who was *not* there."""
+faults, `stale` is mostly a wrong clock. A bad `signature` is booked on who brought it."""
 
 
 @dataclass(frozen=True)

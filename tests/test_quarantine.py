@@ -58,7 +58,7 @@ def play(steps: Sequence[tuple[str, Sequence[str]]], pause_s: float, policy: Pol
 
 def test_every_weighed_reason_is_one_of_admission() -> None:
     assert set(WEIGHTS) < set(REASONS)
-    assert {"no_signal", "quota", "stale", "signature", "quarantine", "exchange"} <= set(HARMLESS)
+    assert {"no_signal", "quota", "stale", "quarantine", "exchange"} <= set(HARMLESS)
 
 
 @pytest.mark.parametrize("reason", MALICE)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from core.net import asking, records, shards
+from core.net.refused import Refused
 
 HOLD_S = 120.0
 """How long a record is kept after its peer brought it last; peers bring it again well before."""
@@ -54,6 +55,7 @@ class Board:
     clock: Callable[[], float] = time.time
     round: int | None = None
     """The latest round that this node itself published or read."""
+    refused: Refused = field(default_factory=Refused)
     _pins: dict[tuple[int, int, str], _Pin] = field(default_factory=dict)
     _of_peer: dict[str, OrderedDict[tuple[int, int, str], None]] = field(default_factory=dict)
     _bytes: int = 0
@@ -78,10 +80,16 @@ class Board:
         self._sweep(now)
         try:
             record = records.decode(value)
-            records.check_fresh(record, now)
         except ValueError:
+            self.refused.note(peer_id, "signature")
             return False
         if record.peer_id != peer_id or record.swarm != self.swarm:
+            self.refused.note(peer_id, "identity")
+            return False
+        try:
+            records.check_fresh(record, now)
+        except ValueError:
+            self.refused.note(peer_id, "stale")
             return False
         key = (record.round, record.stage, peer_id)
         old = self._pins.get(key)

@@ -75,6 +75,10 @@ class Directory:
     async def _answer(self, data: bytes, peer: PeerID) -> bytes:
         return self._board.answer(data, str(peer))
 
+    def refused(self) -> tuple[tuple[str, str], ...]:
+        """Who brought or told records that are none since this was last asked, and why."""
+        return self._board.refused.drain()
+
     # --- mine ---------------------------------------------------------------------------------
 
     async def publish(self, value: bytes) -> None:
@@ -131,7 +135,7 @@ class Directory:
         narrow = shards.shard_around(reading.at, ids, shards.least_nodes(want))
         shard = shards.wider(narrow, reading.wider)
         keepers = [peer for uid, peer in near if uid in shard]
-        self._take(reading, round, stage, self._board.look(round, stage, shard))
+        self._take(reading, round, stage, self._board.look(round, stage, shard), self._peer_id)
         chosen = self._whom_to_ask(reading, keepers)
         asks = {
             self._chores.spawn(self._look(peer, reading, round, stage, shard), "look")
@@ -160,23 +164,29 @@ class Directory:
             answer = await self._ask(peer, asking.encode_look(round, stage, shard, known))
             reading.asked[peer] += 1
             if answer is not None:
-                self._take(reading, round, stage, asking.decode_records(answer))
+                self._take(reading, round, stage, asking.decode_records(answer), str(peer))
         except ValueError as error:
             log.info("%s answers nonsense: %s", peer, error)
+            self._board.refused.note(str(peer), "malformed")
             self._around.failed(peer)
         finally:
             reading.asking.discard(peer)
 
-    def _take(self, reading: _Reading, round: int, stage: int, values: list[bytes]) -> None:
+    def _take(
+        self, reading: _Reading, round: int, stage: int, values: list[bytes], teller: str
+    ) -> None:
         """Keep what is a good record of that round and newer than what is known of its peer."""
         for value in values:
             try:
                 record = records.decode(value)
             except ValueError as error:
-                log.info("a record that is none was told: %s", error)
+                log.info("%s told a record that is none: %s", teller, error)
+                self._board.refused.note(teller, "signature")
                 continue
-            place = (record.swarm, record.round, record.stage)
-            if place != (self._board.swarm, round, stage) or record.expires <= time.time():
+            if (record.swarm, record.round, record.stage) != (self._board.swarm, round, stage):
+                self._board.refused.note(teller, "round")
+                continue
+            if record.expires <= time.time():
                 continue
             old = reading.found.get(record.peer_id)
             if old is None and len(reading.found) >= MAX_FOUND:

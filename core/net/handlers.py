@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import WaggleError
 from core.net import messages, records
 from core.net.genrl_messages import GenrlValues, HearGenrl, TellGenrl
-from core.net.serving import Shelf
+from core.net.serving import NotAsAnnounced, Shelf
 from core.net.shards import ID_BYTES
 
 if TYPE_CHECKING:
@@ -50,12 +50,16 @@ async def publish(dht: Dht, kept: Kept, ask: messages.Publish) -> messages.Done:
 async def read_directory(dht: Dht, kept: Kept, ask: messages.ReadDirectory) -> messages.Records:
     found = await dht.directory.read(ask.round, ask.stage, ask.want)
     at = found.shard.at.to_bytes(ID_BYTES, "big")
-    return messages.Records(found.records, len(dht.peers), at, found.shard.bits)
+    refused = dht.directory.refused()
+    return messages.Records(found.records, len(dht.peers), at, found.shard.bits, refused)
 
 
 async def fetch(dht: Dht, kept: Kept, ask: messages.Fetch) -> messages.Fetched:
     record = records.decode(ask.record)
-    payload, latency_ms = await dht.rollouts.fetch(record, ask.max_bytes, ask.timeout_s)
+    try:
+        payload, latency_ms = await dht.rollouts.fetch(record, ask.max_bytes, ask.timeout_s)
+    except NotAsAnnounced as lie:
+        return messages.Fetched(b"", 0.0, str(lie))
     return messages.Fetched(payload, latency_ms)
 
 

@@ -14,7 +14,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from core.errors import TransientError
 from core.net import messages, records, shards, wire
 from core.net.link import NetLink
-from core.net.peers import Peer, describe
+from core.net.peers import Peer, describe, unannounced
 from core.protocols import Gathered
 from core.rollouts import RolloutGroup
 
@@ -46,8 +46,17 @@ class Budget:
     total_bytes: int = 8 * 2**20
 
 
+def draw(
+    here: Collection[str], awaited: Collection[str], places: int, lot: Callable[[str], float]
+) -> tuple[list[str], int]:
+    """Of those with the lowest lots: whom to fetch now, and how many places others are kept."""
+    first = sorted([*here, *awaited], key=lot)[: max(0, places)]
+    chosen = [peer_id for peer_id in first if peer_id in here]
+    return chosen, len(first) - len(chosen)
+
+
 class Catch:
-    """One peer's record and what became of its payload."""
+    """One peer's record and what became of its payload. spared: it would have cost too much."""
 
     def __init__(self, record: records.Record, value: bytes, lag_s: float) -> None:
         self.record, self.value, self.lag_s = record, value, lag_s
@@ -56,14 +65,14 @@ class Catch:
         self.latency_ms: float | None = None
         self.groups: tuple[RolloutGroup, ...] = ()
         self.reason = self.error = ""
-        self.done = False
+        self.done = self.spared = False
 
     def fail(self, reason: str, error: object) -> None:
         self.reason, self.error, self.done = reason, str(error)[:300], True
 
     @property
     def good(self) -> bool:
-        return self.done and not self.reason
+        return self.done and not (self.reason or self.spared)
 
     @property
     def fetching(self) -> bool:
@@ -96,6 +105,7 @@ class Hunt:
         self._answers = 0
         self._connected = 0
         self._shard = shards.Shard(0, 0)
+        self._refused: set[tuple[str, str]] = set()
         self.seen: dict[str, Catch] = {}
         self.missed: set[str] = set()
         """Peers that were expected, and had not come when their time was over."""
@@ -126,14 +136,24 @@ class Hunt:
                 catch.fail("timeout", "it did not come in time")
 
     def gathered(self) -> list[Gathered]:
-        """One for every peer that had a record, in random order, so that none is first by name."""
+        """One for every peer that had a record, in random order, so that none is first by name.
+
+        And one for every peer that put records into the directory that are none.
+        """
         now = time.time()
         catches = list(self.seen.values())
         random.shuffle(catches)
-        return [
+        good = [
             Gathered(describe(c.record, now, c.latency_ms), c.groups, c.reason, c.error)
             for c in catches
         ]
+        why = "it brought or told a record that is none"
+        bad = [
+            Gathered(unannounced(p, self._round, self._stage, now), reason=reason, error=why)
+            for p, reason in self._refused
+            if p != self._me
+        ]
+        return [*good, *bad]
 
     # --- whom ---------------------------------------------------------------------------------
 
@@ -142,16 +162,11 @@ class Hunt:
         free = self._free(now)
         if not self._shard.whole and now - self._began < self._usual_lag:
             return free  # others may be about to publish whom nobody here can know
-        held = 0
         here = [p for p, c in self.seen.items() if c.future is None and not c.done]
-        for peer_id in sorted([*here, *self._awaited(now)], key=self._lot):
-            if free <= 0:
-                break
-            catch = self.seen.get(peer_id)
-            if catch is None:
-                held, free = held + 1, free - 1
-            elif self._start(catch):
-                free -= 1
+        chosen, held = draw(here, self._awaited(now), free, self._lot)
+        for peer_id in chosen:
+            if not self._start(self.seen[peer_id]):
+                self._wake.set()  # at once another one
         return held
 
     def _awaited(self, now: float) -> list[str]:
@@ -216,6 +231,7 @@ class Hunt:
 
     def _note(self, answer: messages.Records, now: float) -> None:
         self._connected = answer.peers
+        self._refused.update(answer.refused)
         self._shard = shards.Shard(int.from_bytes(answer.shard_at, "big"), answer.shard_bits)
         for value in answer.records:
             record = records.decode(value)
@@ -241,6 +257,7 @@ class Hunt:
             return False
         over = self._bytes + record.size_bytes > self._budget.total_bytes
         if over or self._tries >= 2 * self._budget.peers:
+            catch.done, catch.spared = True, True
             return False
         self._tries, self._bytes = self._tries + 1, self._bytes + record.size_bytes
         catch.began = time.monotonic()
@@ -259,6 +276,9 @@ class Hunt:
                 catch.fail("fetch", error)
                 continue
             answer = catch.future.result()
+            if answer.lie:
+                catch.fail("malformed", answer.lie)
+                continue
             catch.latency_ms = answer.latency_ms
             try:
                 catch.groups = self._open(catch.record, answer.payload)

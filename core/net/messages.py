@@ -104,7 +104,8 @@ class Publish(Request[Done], answer=Done):
 class Records(Message):
     """Encoded records whose signature holds, of one shard. peers: nodes in the routing table.
 
-    shard_at, shard_bits: the shard that was looked at; see `shards.py`.
+    shard_at, shard_bits: the shard that was looked at; see `shards.py`. refused: who brought or
+    told records that are none since the last answer, and the reason, a code of `core.admission`.
     """
 
     MAX_BYTES = 2 * 2**20
@@ -112,6 +113,7 @@ class Records(Message):
     peers: Count
     shard_at: Annotated[bytes, AtMost(20)]
     shard_bits: Annotated[int, Range(0, 160)]
+    refused: Annotated[tuple[tuple[Name, Name], ...], AtMost(64)] = ()
 
 
 @dataclass(frozen=True)
@@ -128,11 +130,15 @@ class ReadDirectory(Request[Records], answer=Records):
 
 @dataclass(frozen=True)
 class Fetched(Message):
-    """A payload with the digest of its record. latency_ms: from asking to having it."""
+    """A payload with the digest of its record. latency_ms: from asking to having it.
+
+    lie: instead of a payload, how what the peer offered differs from what its record says.
+    """
 
     MAX_BYTES = 34 * 2**20
     payload: Payload
     latency_ms: Annotated[float, Range(0, 1e9)]
+    lie: Text = ""
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,11 @@ def describe(record: Record, seen: float, latency_ms: float | None = None) -> Pe
     )
 
 
+def unannounced(peer_id: str, round: int, stage: int, now: float) -> PeerRecord:
+    """A peer of which there is no good record."""
+    return PeerRecord(peer_id, animal_name(peer_id), round, stage, "", 0, 0, 0.0, now)
+
+
 class PeerBook:
     """Thread-safe. The peer seen longest ago makes room for a new one."""
 

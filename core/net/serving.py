@@ -28,6 +28,10 @@ _BROKEN = (OSError, EOFError, asyncio.TimeoutError, ValueError)
 log = logging.getLogger(__name__)
 
 
+class NotAsAnnounced(ValueError):
+    """The peer offers another payload than the one that its own record promises."""
+
+
 class Shelf:
     """My payloads of the last KEEP rounds and stages, and the handler that gives them out."""
 
@@ -80,7 +84,10 @@ async def request(
     digest: str,
     size_bytes: int,
 ) -> bytes:
-    """Ask for one payload and check it; ValueError when the peer has not what its record says."""
+    """Ask for one payload and check it; NotAsAnnounced when it is another than promised.
+
+    Another ValueError when the peer is busy or no longer has it.
+    """
     body = msgpack.packb([round, stage, digest], use_bin_type=True)
     writer.write(len(body).to_bytes(2, "big") + body)
     await writer.drain()
@@ -91,10 +98,10 @@ async def request(
     if status != _OK:
         raise ValueError("the peer no longer has it")
     if size != size_bytes:
-        raise ValueError(f"the peer offers {size} bytes, its record says {size_bytes}")
+        raise NotAsAnnounced(f"the peer offers {size} bytes, its record says {size_bytes}")
     payload = await reader.readexactly(size)
     if hashlib.sha256(payload).hexdigest() != digest:
-        raise ValueError("the payload is not the one in the record")
+        raise NotAsAnnounced("the payload is not the one in the record")
     return payload
 
 
