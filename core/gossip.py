@@ -67,9 +67,9 @@ def hear(old: tuple[Gossip, ...], event: events.GossipHeard) -> tuple[Gossip, ..
     """The state with an event's messages, newest last; those of rounds long past are gone."""
     if event.round is None:
         return old
-    fresh = [found for row in event.messages[:MAX_PER_ROUND] if (found := _read(row, event))]
-    ids = {each.id for each in fresh}
-    together = [each for each in old if each.id not in ids] + fresh
+    rows = event.messages[:MAX_PER_ROUND]
+    fresh = {found.id: found for row in rows if (found := _read(row, event))}
+    together = [*(each for each in old if each.id not in fresh), *fresh.values()]
     newest = max((each.round for each in together), default=0)
     return tuple(each for each in together if newest - ROUNDS < each.round)[-MAX_MESSAGES:]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from core import admission, events, rounds
+from core import admission, events, gossip, rounds
 from core.commands import Commands
 from core.errors import TransientError
 from core.gatekeeper import Gatekeeper
@@ -17,6 +17,7 @@ from core.incidents import incident
 from core.parts import Parts, RoundState
 from core.phases import Phases
 from core.protocols import Exchange, Gathered, Interrupted
+from core.rollouts import RolloutGroup
 
 
 class Sharing:
@@ -60,11 +61,22 @@ class Sharing:
         now.waited += timed.seconds
         if self._commands.stop_now.is_set():
             raise Interrupted
+        admitted: list[RolloutGroup] = []
         if gathered:
             with self._phases.timed("admit", now.number):
-                self._admit(now, gathered)
+                admitted = self._admit(now, gathered)
+        self._gossip(now, admitted)
 
-    def _admit(self, now: RoundState, gathered: Sequence[Gathered]) -> None:
+    def _gossip(self, now: RoundState, admitted: Sequence[RolloutGroup]) -> None:
+        """Tell the feed what others answered, and of mine what the screens show."""
+        mine = rounds.most_telling(now.own)
+        groups = [*([mine] if mine else []), *admitted]
+        heard = gossip.heard(groups, self._parts.game.task, now.number, now.stage)
+        if heard is not None:
+            self._emit(heard)
+
+    def _admit(self, now: RoundState, gathered: Sequence[Gathered]) -> list[RolloutGroup]:
+        """The groups that passed, of which `now.foreign` are trained on."""
         now.peers += len(gathered)
         admitted, rejections = self._gate.judge(now.number, gathered)
         now.rejected += rejections
@@ -79,3 +91,4 @@ class Sharing:
                     reward_mean=rounds.mean_reward([group]),
                 )
             )
+        return admitted
