@@ -85,10 +85,13 @@ def can_bind(host: str, port: int) -> bool:
     return True
 
 
-def free_port(hosts: Sequence[str], wanted: int) -> int:
-    """`wanted`, or else the first port above it that is free on all `hosts`. ConfigError."""
+def free_port(hosts: Sequence[str], wanted: int, besides: int = 0) -> int:
+    """`wanted`, or else the first port above it that is free on all `hosts`; never `besides`.
+
+    ConfigError when there is none.
+    """
     for port in range(wanted, min(wanted + 200, 65_536)):
-        if all(can_bind(host, port) for host in hosts):
+        if port != besides and all(can_bind(host, port) for host in hosts):
             return port
     raise ConfigError(
         f"No port from {wanted} to {wanted + 199} is free at {' and '.join(hosts)}",

@@ -84,11 +84,11 @@ def plan(effective: Effective, home: Home, address: str | None) -> Opening:
             "a swarm is hosted at a TCP address",
             "Leave it out of config.yaml, or write it like /ip4/0.0.0.0/tcp/38331",
         )
-    if address is None and not _is_open(chosen, int(found["port"])):
+    if address is None and not (int(found["port"]) and chosen.chain.devnet_port):
         own = ", ".join(addresses.own()) or "see `ip address`"
         raise ConfigError(
             "This swarm can be reached from this machine only",
-            "it listens on loopback, or on ports that change with every start",
+            "its ports change with every start",
             f"Say where others reach this machine: --host ADDRESS (it has {own})",
         )
     binds = addresses.listening(host)
@@ -167,16 +167,6 @@ def own_maddr(config: Config, peer_id: str) -> list[str]:
     return [f"{_maddr(addresses.LOOPBACK, int(found['port']))}/p2p/{peer_id}"]
 
 
-def _is_open(config: Config, net_port: int) -> bool:
-    """Whether both services have fixed ports at an address that was set for others."""
-    fixed = bool(net_port and config.chain.devnet_port)
-    return fixed and (
-        not addresses.is_loopback(config.chain.devnet_host)
-        # on loopback by choice: for other homes of this machine
-        or config.net.listen.startswith(f"/ip4/{addresses.LOOPBACK}/")
-    )
-
-
 def _devnet_port(config: Config, home: Home, binds: tuple[str, ...], net_port: int) -> int:
     """The port that is set, else the one that the devnet has now, else a free one."""
     if config.chain.devnet_port:
@@ -186,9 +176,9 @@ def _devnet_port(config: Config, home: Home, binds: tuple[str, ...], net_port: i
     before = read_services(home.services)
     last = before.rpc_url.rpartition(":")[2] if before else ""
     wanted = int(last) if last.isdecimal() and 0 < int(last) < 65_536 else DEVNET_PORT
-    if before is not None and wanted != net_port and before.pid and _serves(before.pid):
+    if before is not None and wanted != net_port and _serves(before.pid):
         return wanted  # taken by this very devnet
-    return addresses.free_port(binds, wanted + (wanted == net_port))
+    return addresses.free_port(binds, wanted, besides=net_port)
 
 
 def _serves(pid: int) -> bool:

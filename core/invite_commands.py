@@ -57,6 +57,8 @@ def make(
         return 0
     for label, value in joining.facts(made):
         _say(f"{label:<12} {clean(value)}")
+    if not opening.opens:
+        _say("\nIt is for other homes on this machine: nobody else reaches these addresses.")
     _say(_next_step(home, opening))
     print(path if out is not None else text)
     return 0
