@@ -25,7 +25,7 @@ from core.net.directory import Directory
 from core.net.fetching import Fetching
 from core.net.genrl_dht import GenrlDht
 from core.net.serving import PROTOCOL, Shelf
-from core.net.storage import BoundedStorage, NoCache, RecordValidator
+from core.net.storage import RoundStorage, ValueValidator
 from core.net.unsigned import Unsigned
 
 CALL_TIMEOUT_S = 3.0
@@ -78,19 +78,21 @@ class Dht:
             control = Multiaddr(f"/unix{self._daemon.control}")
             self._p2p = await asyncio.wait_for(p2p_class.replicate(control), 10)
             self._node = await asyncio.wait_for(self._make_node(), 10)
-            self._node.protocol.storage = BoundedStorage(self._unsigned)
-            self._node.protocol.cache = NoCache()
+            self._node.protocol.storage = RoundStorage(self._unsigned)
+            self._node.protocol.cache = RoundStorage()  # nothing is read through it
             await asyncio.wait_for(
                 self._p2p.add_binary_stream_handler(PROTOCOL, self._shelf.handle), 10
             )
+            self.directory = Directory(
+                self._node, self._p2p, self._board, self.contacts, self._chores
+            )
+            await asyncio.wait_for(self.directory.open(), 10)
             await self._read_maddrs()
         except BaseException:
             await self._daemon.stop()
             raise
         self.peer_id = str(self._p2p.peer_id)
         self.connections = Connections(self._node, self._p2p, self.contacts, self._chores)
-        self.directory = Directory(self._node, self._p2p, self._board, self.contacts, self._chores)
-        await asyncio.wait_for(self.directory.open(), 10)
         self.genrl = (
             GenrlDht(self._node, self.peer_id, self._unsigned, self._chores)
             if self._unsigned
@@ -111,7 +113,7 @@ class Dht:
             cache_on_store=False,
             cache_size=1,
             reuse_get_requests=False,
-            record_validator=RecordValidator(self.options.swarm, self._unsigned),
+            record_validator=ValueValidator(self._unsigned),
             ensure_bootstrap_success=False,
             strict=False,
         )

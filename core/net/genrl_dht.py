@@ -19,7 +19,7 @@ from hivemind.utils.serializer import MSGPackSerializer
 
 from core.net import genrl, unsigned
 from core.net.chores import NET_ERRORS, Chores
-from core.net.storage import BoundedStorage
+from core.net.storage import RoundStorage
 
 STORE_TIMEOUT_S = 12.0
 LOOKUP_TIMEOUT_S = 4.0
@@ -54,7 +54,7 @@ class GenrlDht:
 
     def _move_to(self, round: int) -> None:
         storage = self._node.protocol.storage
-        assert isinstance(storage, BoundedStorage)
+        assert isinstance(storage, RoundStorage)
         for key_id in self._rules.move_to(round):
             storage.drop(DHTID.from_bytes(key_id))
 

@@ -3,8 +3,8 @@
 A record says: *this peer has rollouts for this round and stage of this swarm; their payload has
 this digest and size; here is where to fetch it*. Its value is msgpack `[body, signature]`, the body
 a msgpack array in fixed order, the signature RSA-PSS-SHA256 by the peer key over a domain prefix
-and the body. The peer id must be the hash of the public key inside, so nobody can speak for
-another peer. Pure: bytes in, dataclass out; no network, no clock of its own.
+and the body. The peer id is the hash of the public key inside, so nobody can speak for another
+peer. Pure: bytes in, dataclass out; no network, no clock of its own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import msgpack
 
 from core.net.identity import MAX_PUBLIC_KEY_BYTES, Identity, peer_id_of, verify
 
-VERSION = 1
+VERSION = 2
 MAX_RECORD_BYTES = 2_048
 MAX_MADDRS = 4
 MAX_MADDR_CHARS = 128
@@ -29,7 +29,7 @@ MAX_LIFETIME_S = 7_200.0
 CLOCK_SKEW_S = 60.0
 """How far another node's clock may be from mine before its records are refused."""
 
-_DOMAIN = b"waggle/record/1\0"
+_DOMAIN = b"waggle/record/2\0"
 _SWARM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MADDR = re.compile(r"(/[A-Za-z0-9._:-]{1,96})+")
 _PEER_ID = re.compile(r"[1-9A-HJ-NP-Za-km-z]{40,64}")
@@ -56,11 +56,6 @@ class Record:
     issued: float
     expires: float
     public_key_bytes: bytes
-
-
-def directory_key(swarm: str, round: int, stage: int) -> bytes:
-    """The DHT key under which the records of one round and stage stand, one subkey a peer."""
-    return f"waggle/1/{swarm}/{round}/{stage}".encode()
 
 
 def encode(record: Record, identity: Identity) -> bytes:
@@ -106,11 +101,17 @@ def check_fresh(record: Record, now: float) -> None:
         raise ValueError("record has expired")
 
 
+def misplaced(record: Record, swarm: str, round: int, stage: int) -> str:
+    """Why the record does not belong among those of this swarm, round and stage; "" if it does."""
+    if record.swarm != swarm:
+        return "identity"
+    return "" if (record.round, record.stage) == (round, stage) else "round"
+
+
 def _pack(record: Record) -> bytes:
     fields = [
         VERSION,
         record.swarm,
-        record.peer_id,
         record.round,
         record.stage,
         bytes.fromhex(record.digest),
@@ -141,24 +142,26 @@ def _unpack(data: bytes) -> Any:
 
 
 def _parse(fields: Any) -> Record:
-    if type(fields) is not list or len(fields) != 13 or fields[0] != VERSION:
-        raise ValueError("not a record of version 1")
-    digest, maddrs = fields[5], fields[9]
+    if type(fields) is not list or len(fields) != 12 or fields[0] != VERSION:
+        raise ValueError(f"not a record of version {VERSION}")
+    digest, maddrs, key = fields[4], fields[8], fields[11]
     if type(digest) is not bytes or type(maddrs) is not list:
         raise ValueError("a field of the record has the wrong type")
+    if type(key) is not bytes or len(key) > MAX_PUBLIC_KEY_BYTES:
+        raise ValueError("the public key in the record is malformed")
     record = Record(
         swarm=fields[1],
-        peer_id=fields[2],
-        round=fields[3],
-        stage=fields[4],
+        peer_id=peer_id_of(key),
+        round=fields[2],
+        stage=fields[3],
         digest=digest.hex(),
-        size_bytes=fields[6],
-        groups=fields[7],
-        reward_mean=fields[8],
+        size_bytes=fields[5],
+        groups=fields[6],
+        reward_mean=fields[7],
         maddrs=tuple(maddrs),
-        issued=fields[10],
-        expires=fields[11],
-        public_key_bytes=fields[12],
+        issued=fields[9],
+        expires=fields[10],
+        public_key_bytes=key,
     )
     _check(record)
     return record

@@ -271,9 +271,9 @@ def main() -> None:
     lean.install()
     from hivemind.utils.serializer import MSGPackSerializer
 
-    from core.net.guard import bound_nesting
+    from core.net.guard import LARGE_BYTES, SMALL_BYTES, bound_decoder
 
-    bound_nesting(MSGPackSerializer)
+    bound_decoder(MSGPackSerializer, LARGE_BYTES if start.genrl else SMALL_BYTES)
     asyncio.run(_main(send, start))
     os._exit(0)  # a thread may sit in a read of stdin, which a tidy interpreter exit trips over
 

@@ -3,8 +3,8 @@
 Anybody can write such a value in anybody's name, so there is little to keep and no reason to keep
 it long: values that GenRL nodes can read, under a peer id, under the keys of the rounds around the
 one that is played, for as long as the original lets them live, and so much per round. None of this
-applies in a swarm that does not speak GenRL: there this file is not asked. Signed records lie under
-other keys and are not in its reach. Works on bytes; hivemind's hash of a key is handed in.
+applies in a swarm that does not speak GenRL: there this file is not asked. Signed records lie
+elsewhere and are not in its reach. Works on bytes; hivemind's hash of a key is handed in.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from core.net.genrl_messages import MAX_VALUE_BYTES, MAX_VALUES
 AROUND = (-1, 0, 1)
 """Rounds that are kept, seen from the one that is played: some nodes are a little late or early."""
 MAX_ROUND_BYTES = 512 * 1024
-"""Per round. With three rounds, and with the signed records beside them, what a new peer is handed
-stays under the 4 MiB of one message."""
+"""Per round. With three rounds, what a new peer is handed stays under the 4 MiB of one message."""
 MAX_ROUND_VALUES = 512
 CLOCK_SKEW_S = 60.0
 MAX_VERSIONS = 3

@@ -1,7 +1,8 @@
-"""A hostile node, for `test_hostile.py`: raw DHT messages that no Waggle would send.
+"""A hostile node, for `test_hostile.py`: raw messages that no Waggle would send.
 
 `python -m tests.net.hostile FOLDER VICTIM_MADDR ROUND` prints one line an attack: its name and what
-the victim answered.
+the victim answered. After that it publishes a good record for the round, whose payload it never
+gives out, and stays until its standard input ends.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ lean.install()
 from hivemind.dht.routing import DHTID  # noqa: E402
 from hivemind.dht.storage import DictionaryDHTValue  # noqa: E402
 from hivemind.p2p.p2p_daemon_bindings.datastructures import PeerID  # noqa: E402
+from hivemind.p2p.p2p_daemon_bindings.utils import P2PHandlerError  # noqa: E402
 from hivemind.proto import dht_pb2  # noqa: E402
 
-from core.net import daemon, records  # noqa: E402
+from core.net import asking, daemon, records  # noqa: E402
 from core.net.board import Board  # noqa: E402
 from core.net.dht import Dht, Options  # noqa: E402
-from core.net.identity import load_or_create  # noqa: E402
+from core.net.identity import Identity, load_or_create  # noqa: E402
 from core.net.serving import PROTOCOL, Shelf  # noqa: E402
 
 
@@ -47,7 +49,7 @@ async def attack(folder: Path, maddr: str, round: int) -> None:
     while str(victim) not in dht.peers:
         await asyncio.sleep(0.05)
     stub = dht._node.protocol.get_stub(victim)
-    key = DHTID.generate(source=records.directory_key("test", round, 0)).to_bytes()
+    key = DHTID.generate(source=f"round-{round}").to_bytes()
     later, forever = time.time() + 100, float("inf")
     text = msgpack.packb(b"x" * 100)
     whole = DictionaryDHTValue()
@@ -85,8 +87,63 @@ async def attack(folder: Path, maddr: str, round: int) -> None:
         await writer.drain()
         print("stream", await asyncio.wait_for(reader.read(100), 10) == b"", flush=True)
         writer.close()
+    await ask(dht, victim, folder, round)
+
+    async def hang(stream: object, reader: asyncio.StreamReader, writer: object) -> None:
+        await reader.read()
+
+    await dht._p2p._client.remove_stream_handler(PROTOCOL)
+    await dht._p2p.add_binary_stream_handler(PROTOCOL, hang)
+    me = load_or_create(folder / "hostile.pem")
+    await dht.directory.publish(records.encode(record(me, round), me))
+    print("ready", flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     await dht.close()
     sockets.remove()
+
+
+def record(who: Identity, round: int, issued: float = 0.0, swarm: str = "test") -> records.Record:
+    issued = issued or time.time()
+    return records.Record(
+        swarm=swarm,
+        peer_id=who.peer_id,
+        round=round,
+        stage=0,
+        digest="ab" * 32,
+        size_bytes=1_000,
+        groups=3,
+        reward_mean=1.0,
+        maddrs=(),
+        issued=issued,
+        expires=issued + 600,
+        public_key_bytes=who.public_key_bytes,
+    )
+
+
+async def ask(dht: Dht, victim: PeerID, folder: Path, round: int) -> None:
+    """Put what does not belong there into the victim's part of the directory."""
+    me, stranger = load_or_create(folder / "hostile.pem"), load_or_create(folder / "stranger.pem")
+    now = time.time()
+    good = records.encode(record(me, round - 1, now), me)
+    keep = asking.encode_keep
+    questions = {
+        "stranger's record": keep(records.encode(record(stranger, round), stranger)),
+        "other swarm": keep(records.encode(record(me, round, swarm="other"), me)),
+        "broken signature": keep(good[:-1] + bytes([good[-1] ^ 1])),
+        "from the future": keep(records.encode(record(me, round, now + 3_000), me)),
+        "expired": keep(records.encode(record(me, round, now - 3_000), me)),
+        "noise": b"\xc1" * 300,
+        "nested": b"\x91" * 4_000,
+        "endless": bytes(3_000_000),
+        "good one": keep(good),
+        "rolled back": keep(records.encode(record(me, round - 1, now - 10), me)),
+    }
+    for name, question in questions.items():
+        call = dht._p2p._client.call_unary_handler(victim, asking.PROTOCOL, question)
+        try:
+            print(name, await asyncio.wait_for(call, 5) == b"\1", flush=True)
+        except P2PHandlerError as error:
+            print(name, "refused", error, flush=True)
 
 
 if __name__ == "__main__":
