@@ -43,8 +43,11 @@ class GenrlDht:
         await asyncio.wait({task}, timeout=0.25)
 
     async def hear(self, round: int) -> list[tuple[str, bytes]]:
-        """What others said for a round: see `unsigned.pick`."""
-        self._move_to(round)
+        """What others said for a round: see `unsigned.pick`. A look back at an earlier one does not
+        change which rounds are kept.
+        """
+        if round > self._rules.round:
+            self._move_to(round)
         key_id = DHTID.generate(source=genrl.round_key(round))
         entries = self._held(key_id)
         replicas = await self._replicas(key_id)

@@ -41,15 +41,19 @@ class Entry:
 
 
 class Unsigned:
-    """Which keys hold unsigned values now. key_id_of: from a round's key to its DHT id."""
+    """Which keys hold unsigned values now. key_id_of: from a round's key to its DHT id.
+
+    round: the one that is played, -1 before the first.
+    """
 
     def __init__(self, key_id_of: Callable[[str], bytes]) -> None:
         self._key_id_of = key_id_of
         self._keys: frozenset[bytes] = frozenset()
+        self.round = -1
 
     def move_to(self, round: int) -> frozenset[bytes]:
         """This round is played now. The ids of the keys that are no longer kept."""
-        before = self._keys
+        before, self.round = self._keys, round
         near = (round + step for step in AROUND)
         self._keys = frozenset(self._key_id_of(genrl.round_key(r)) for r in near if r >= 0)
         return before - self._keys
