@@ -41,10 +41,11 @@ REASONS = {
     "size": "More groups or longer completions than the settings of this swarm allow.",
     "schema": "A field has a type or a value that no honest node sends.",
     "generations": "The group has another number of completions than this swarm uses.",
-    "identity": "It is in another peer's name than that of who sent it, or in this node's.",
-    "round": "The group is for another round.",
+    "identity": "It is in the name of another peer, or of this node, or of another swarm.",
+    "round": "It is for another round.",
     "schedule": "The task is not one that this peer has in this round.",
     "task": "The task could not be rebuilt here.",
+    "unscored": "The scorer here could not score this group.",
     "cost": "Scoring an answer had to be cut off, so this peer's groups are not scored any more.",
     "busy": "There was no time left to score more groups of this peer.",
     "no_signal": "All completions earned the same reward, so there is nothing to learn from.",
@@ -108,7 +109,7 @@ def admit(
 
     Accepted groups carry nothing of the peer's but texts, whether they were finished, and the
     claimed log-probs. seen_digests: `fingerprint`s of groups that count as seen. Never raises for
-    what a peer sent; WaggleError when the scorer cannot run.
+    what a peer sent, nor when the scorer cannot run.
     """
     if gathered.reason or gathered.error:
         reason = gathered.reason if gathered.reason in REASONS else "exchange"
@@ -220,7 +221,10 @@ class _Check:
             task = self._game.task(group.task)
         except WaggleError as error:
             raise _Refused("task", str(error)) from error
-        rewards = self._game.score(task, [rollout.text for rollout in group.rollouts])
+        try:
+            rewards = self._game.score(task, [rollout.text for rollout in group.rollouts])
+        except WaggleError as error:  # my own groups were scored before; so it is this task
+            raise _Refused("unscored", str(error)) from error
         rollouts = tuple(
             Rollout(
                 text=rollout.text,

@@ -72,10 +72,7 @@ class Gatekeeper:
         self._commit(round)
 
     def judge(self, round: int, gathered: Sequence[Gathered]) -> tuple[list[RolloutGroup], int]:
-        """The groups that may be trained on, scored; and how many rejections there were.
-
-        WaggleError when the scorer cannot run.
-        """
+        """The groups that may be trained on, scored; and how many rejections there were."""
         verdicts = [self._look_at(round, contribution) for contribution in gathered]
         self._doubt(verdicts)
         self._cap_unsigned(verdicts)

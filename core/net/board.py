@@ -80,11 +80,12 @@ class Board:
         self._sweep(now)
         try:
             record = records.decode(value)
+            reason = "identity" if record.peer_id != peer_id else ""
+            reason = reason or records.misplaced(record, self.swarm, record.round, record.stage)
         except ValueError:
-            self.refused.note(peer_id, "signature")
-            return False
-        if record.peer_id != peer_id or record.swarm != self.swarm:
-            self.refused.note(peer_id, "identity")
+            reason = "signature"
+        if reason:
+            self.refused.note(peer_id, reason)
             return False
         try:
             records.check_fresh(record, now)

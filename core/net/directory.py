@@ -179,12 +179,12 @@ class Directory:
         for value in values:
             try:
                 record = records.decode(value)
+                reason = records.misplaced(record, self._board.swarm, round, stage)
             except ValueError as error:
                 log.info("%s told a record that is none: %s", teller, error)
-                self._board.refused.note(teller, "signature")
-                continue
-            if (record.swarm, record.round, record.stage) != (self._board.swarm, round, stage):
-                self._board.refused.note(teller, "round")
+                reason = "signature"
+            if reason:
+                self._board.refused.note(teller, reason)
                 continue
             if record.expires <= time.time():
                 continue

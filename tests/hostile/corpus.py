@@ -1,9 +1,9 @@
 """What a hostile peer may send, each with the reason for which a node must refuse it.
 
-Three doors: a *record* that goes into the DHT as it is, a *payload* served under a good record, and
-*groups* that are well-formed and false. Everything is made for a `Scene`, so that what is meant to
-get as far as the last check passes those before it. Used by the tests, the live swarm and the
-fuzzer's seeds; it only makes bytes.
+A record that goes into the directory as it is, a payload served under a good record, and groups
+that are well-formed and false. Everything is made for a `Scene`, so that what is meant to get as
+far as the last check passes those before it. Used by the tests, the live swarm and the fuzzer's
+seeds; it only makes bytes.
 """
 
 from __future__ import annotations
@@ -100,16 +100,19 @@ def sign(record: records.Record, identity: Identity) -> bytes:
 
 @dataclass(frozen=True)
 class Attempt:
-    """What goes out: `record` into the directory under `subkey`, `payload` to whoever fetches."""
+    """What goes out: `record` into the directory, `payload` to whoever fetches."""
 
     record: bytes
     payload: bytes
-    subkey: str
 
 
 @dataclass(frozen=True)
 class Item:
-    """One way to be hostile. door: `record`, `payload` or `groups`. reason: why it is refused."""
+    """One way to be hostile. reason: why it is refused.
+
+    door: `record` is brought to who keeps records, `told` in answer to who looks for some;
+    `payload` and `groups` are served under a good record.
+    """
 
     name: str
     door: str
@@ -126,15 +129,14 @@ def corpus() -> tuple[Item, ...]:
 
 
 def _records() -> Iterator[Item]:
-    def item(name: str, reason: str, make: Callable[[Scene], bytes], victims: bool = False) -> Item:
-        def attempt(scene: Scene) -> Attempt:
-            owner = scene.victim if victims else scene.identity
-            return Attempt(make(scene), b"", owner.peer_id)
-
-        return Item(name, "record", reason, attempt)
+    def item(name: str, reason: str, make: Callable[[Scene], bytes], door: str = "record") -> Item:
+        return Item(name, door, reason, lambda scene: Attempt(make(scene), b""))
 
     def good(scene: Scene, **changes: Any) -> bytes:
         return sign(scene.record(b"x", **changes), scene.identity)
+
+    def changed(old: bytes, new: bytes) -> Callable[[Scene], bytes]:
+        return lambda scene: good(scene).replace(old, new)
 
     def forged(scene: Scene) -> bytes:
         value = bytearray(good(scene))
@@ -143,44 +145,43 @@ def _records() -> Iterator[Item]:
 
     def in_the_victims_name(scene: Scene) -> bytes:
         key = scene.victim.public_key_bytes
-        changed = scene.record(b"x", peer_id=scene.victim.peer_id, public_key_bytes=key)
-        return sign(changed, scene.identity)
+        stolen = scene.record(b"x", peer_id=scene.victim.peer_id, public_key_bytes=key)
+        return sign(stolen, scene.identity)
 
-    def with_my_key(scene: Scene) -> bytes:
-        return sign(scene.record(b"x", peer_id=scene.victim.peer_id), scene.identity)
+    def the_victims_own(scene: Scene) -> bytes:
+        theirs = dataclasses.replace(scene, identity=scene.victim)
+        return sign(theirs.record(b"x"), scene.victim)
 
-    yield item("forged signature", "signature", forged)
-    yield item("stolen peer id", "signature", in_the_victims_name, victims=True)
-    yield item("stolen peer id, own key", "signature", with_my_key, victims=True)
-    yield item("my record under another's name", "signature", good, victims=True)
-    yield item("another swarm's record", "signature", lambda s: good(s, swarm="other"))
-    yield item("replayed round's record", "signature", lambda s: good(s, round=s.round - 1))
-    yield item("far-future expiry", "signature", lambda s: good(s, expires=s.now + 31 * 365e5))
-    yield item("expiry that is no number", "signature", lambda s: good(s, expires=float("nan")))
-    yield item("eternal", "signature", lambda s: good(s, expires=float("inf")))
+    def signature(name: str, make: Callable[[Scene], bytes]) -> Item:
+        return item(name, "signature", make)
+
+    yield signature("forged signature", forged)
+    yield signature("stolen peer id", in_the_victims_name)
+    yield item("another's record", "identity", the_victims_own)
+    yield item("another swarm's record", "identity", lambda s: good(s, swarm="other"))
+    yield item("replayed round's record", "round", lambda s: good(s, round=s.round - 1), "told")
+    yield item("another stage's record", "round", lambda s: good(s, stage=7), "told")
+    yield item("forged record told on", "signature", forged, "told")
+    yield signature("far-future expiry", lambda s: good(s, expires=s.now + 31 * 365e5))
+    yield signature("expiry that is no number", lambda s: good(s, expires=float("nan")))
+    yield signature("eternal", lambda s: good(s, expires=float("inf")))
     yield item("expired", "stale", lambda s: good(s, issued=s.now - 600, expires=s.now - 1))
     yield item(
         "from the future", "stale", lambda s: good(s, issued=s.now + 3e3, expires=s.now + 4e3)
     )
-    yield item("NaN reward", "signature", lambda s: good(s, reward_mean=float("nan")))
-    yield item("50 MB announced", "signature", lambda s: good(s, size_bytes=50 * 2**20))
-    yield item("a million groups announced", "signature", lambda s: good(s, groups=10**6))
-    yield item("negative size", "signature", lambda s: good(s, size_bytes=-1))
-    yield item("escapes as an address", "signature", lambda s: good(s, maddrs=("/ip4/\x1b[2J",)))
-    yield item(
-        "a thousand addresses", "signature", lambda s: good(s, maddrs=("/ip4/1.1.1.1",) * 99)
-    )
-    yield item("wrong types", "signature", lambda s: good(s, round="7", stage=None))
-    yield item(
-        "invalid UTF-8",
-        "signature",
-        lambda s: good(s).replace(b"\xa4test", b"\xa4\xff\xfe\xfd\xfc"),
-    )
-    yield item("deep nesting", "signature", lambda s: b"\x91" * 2000 + b"\xc0")
-    yield item("deep extensions", "signature", lambda s: nested_extensions(300))
-    yield item("not msgpack", "signature", lambda s: b"\xc1" * 64)
-    yield item("empty", "signature", lambda s: b"")
-    yield item("large", "signature", lambda s: b"\xc5\xff\xff" + b"x" * 65_535)
+    yield signature("NaN reward", lambda s: good(s, reward_mean=float("nan")))
+    yield signature("50 MB announced", lambda s: good(s, size_bytes=50 * 2**20))
+    yield signature("a million groups announced", lambda s: good(s, groups=10**6))
+    yield signature("negative size", lambda s: good(s, size_bytes=-1))
+    yield signature("escapes as an address", lambda s: good(s, maddrs=("/ip4/\x1b[2J",)))
+    yield signature("a hundred addresses", lambda s: good(s, maddrs=("/ip4/1.1.1.1",) * 99))
+    yield signature("wrong types", lambda s: good(s, round="7", stage=None))
+    yield signature("invalid UTF-8", changed(b"\xa4test", b"\xa4\xff\xfe\xfd\xfc"))
+    yield signature("deep nesting", lambda s: b"\x91" * 2000 + b"\xc0")
+    yield signature("deep extensions", lambda s: nested_extensions(300))
+    yield signature("not msgpack", lambda s: b"\xc1" * 64)
+    yield signature("empty", lambda s: b"")
+    yield signature("large", lambda s: b"\xc5\xff\xff" + b"x" * 65_535)
 
 
 def nested_extensions(levels: int) -> bytes:
@@ -201,7 +202,7 @@ def _payloads() -> Iterator[Item]:
         def attempt(scene: Scene) -> Attempt:
             payload = make(scene)
             record = scene.record(payload, **changes)
-            return Attempt(sign(record, scene.identity), payload, scene.identity.peer_id)
+            return Attempt(sign(record, scene.identity), payload)
 
         return Item(name, "payload", reason, attempt)
 
@@ -282,7 +283,7 @@ def _groups() -> Iterator[Item]:
         def attempt(scene: Scene) -> Attempt:
             payload = wire.encode([make(scene)])
             record = scene.record(payload)
-            return Attempt(sign(record, scene.identity), payload, scene.identity.peer_id)
+            return Attempt(sign(record, scene.identity), payload)
 
         return Item(name, "groups", reason, attempt)
 

@@ -195,20 +195,27 @@ def test_unsigned_peers_get_little_and_their_strikes_are_not_the_namesakes(
 def test_the_models_doubts_count(game: ReasoningGame) -> None:
     asked: list[int] = []
 
-    def doubts(groups: Sequence[RolloutGroup]) -> dict[str, str]:
-        asked.append(len(groups))
-        return {g.digest: "x" * 999 for g in groups if g.peer_id == BAD} | {"unknown": ""}
+    class NeverBad:
+        """An opinion as the local model has one, of names instead of texts."""
 
-    gate = Gate(game, doubts=doubts)
-    admitted = gate.play(sent(group(game)), sent(group(game, BAD), peer=BAD))
+        def learn(self, own: Sequence[RolloutGroup]) -> None:
+            asked.append(-len(own))
+
+        def __call__(self, groups: Sequence[RolloutGroup]) -> dict[str, str]:
+            asked.append(len(groups))
+            return {g.digest: "x" * 999 for g in groups if g.peer_id == BAD} | {"unknown": ""}
+
+    gate = Gate(game, doubts=NeverBad())
+    mine = [group(game, ME, right=1)]
+    admitted = gate.play(sent(group(game)), sent(group(game, BAD), peer=BAD), own=mine)
     assert [g.peer_id for g in admitted] == [GOOD]
-    assert asked == [2]
+    assert asked == [-1, 2]
     (rejected,) = gate.of(events.GroupRejected)
     assert isinstance(rejected, events.GroupRejected)
     assert (rejected.reason, rejected.peer_id, len(rejected.detail)) == ("implausible", BAD, 300)
     assert gate.remembered.book[BAD].strikes == WEIGHTS["implausible"]
     gate.play()
-    assert asked == [2]
+    assert asked == [-1, 2, 0]
 
 
 def test_answers_that_take_too_long_cost_their_sender_only(tmp_path: Path) -> None:
@@ -239,6 +246,16 @@ def test_answers_that_take_too_long_cost_their_sender_only(tmp_path: Path) -> No
         assert GOOD not in gate.remembered.book
     finally:
         game.close()
+
+
+def test_a_scorer_that_cannot_run_is_nobodys_fault(game: ReasoningGame) -> None:
+    closed = load_game(CONFIG)
+    good = group(closed)
+    closed.close()
+    gate = Gate(closed)
+    assert gate.play(sent(good)) == []
+    assert gate.reasons == {"unscored": 1}
+    assert gate.remembered.book == {}
 
 
 def test_a_full_disk_is_told_and_the_round_goes_on(game: ReasoningGame, tmp_path: Path) -> None:
