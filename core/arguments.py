@@ -32,6 +32,7 @@ exit codes: 0 done, 1 failed (a sentence says why), 2 wrong usage or configurati
 
 
 def build_parser() -> argparse.ArgumentParser:
+    from core.arguments_peers import add_peers
     from core.arguments_swarm import add_host, add_identity, add_invites
 
     parser = argparse.ArgumentParser(
@@ -62,7 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--headless", action="store_true", help="no console: a line for each round")
     run.add_argument("--rounds", type=positive, metavar="N", help="end after N rounds")
     run.add_argument("--json", action="store_true", help="one event a line, as JSON")
-    run.add_argument("--seed", type=_natural, metavar="N", help="the same as --set training.seed=N")
+    run.add_argument("--seed", type=natural, metavar="N", help="the same as --set training.seed=N")
     run.add_argument("--supervise", action="store_true", help="start it again when it crashes")
     add_host(run)
     run.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
@@ -81,12 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
         "participation: rounds in which this peer submitted\nreward: the sum of what it submitted\n"
         "wins: votes that other peers gave it\n\nexit codes: 0, 1",
     )
-    peers = command(
-        commands,
-        "peers",
-        "who is in the swarm and whose rollouts were used",
-        "exit codes: 0, 1",
-    )
+    add_peers(commands)
     models = command(
         commands,
         "models",
@@ -95,7 +91,7 @@ def build_parser() -> argparse.ArgumentParser:
         "with --max-ram 6G: as it would be on a smaller machine\nexit codes: 0, 1, 2",
     )
     add_settings(models)
-    for reporter in (status, rewards, peers, models):
+    for reporter in (status, rewards, models):
         add_json(reporter)
 
     evaluation = command(
@@ -109,7 +105,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_json(evaluation)
     evaluation.add_argument("--tasks", type=positive, metavar="N", help="how many tasks")
     evaluation.add_argument("--samples", type=positive, metavar="N", help="samples for each task")
-    evaluation.add_argument("--seed", type=_natural, metavar="N", help="seed of tasks and sampling")
+    evaluation.add_argument("--seed", type=natural, metavar="N", help="seed of tasks and sampling")
 
     export = command(
         commands,
@@ -248,7 +244,7 @@ def _gib(text: str) -> float:
     return float(found[1]) * units.get(found[2].lower(), 1.0)
 
 
-def _natural(text: str) -> int:
+def natural(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
     return int(text)

@@ -171,9 +171,21 @@ def _rewards(args: argparse.Namespace, home: Home) -> int:
 
 
 def _peers(args: argparse.Namespace, home: Home) -> int:
-    from core.reports import peers
+    from core.peer_reports import peers
 
-    return peers(home, args.json)
+    return peers(home, args.json, args.find, args.why)
+
+
+def _leaderboard(args: argparse.Namespace, home: Home) -> int:
+    from core.swarm_reports import leaderboard
+
+    return leaderboard(home, args.json, args.top, args.find)
+
+
+def _gossip(args: argparse.Namespace, home: Home) -> int:
+    from core.swarm_reports import heard
+
+    return heard(home, args.json, args.since_round)
 
 
 def _models(args: argparse.Namespace, home: Home) -> int:
@@ -265,6 +277,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Home], int]] = {
     "status": _status,
     "rewards": _rewards,
     "peers": _peers,
+    "leaderboard": _leaderboard,
+    "gossip": _gossip,
     "models": _models,
     "eval": _eval,
     "export": _export,

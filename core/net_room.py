@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from core import events
@@ -14,11 +15,13 @@ from core.net.genrl_exchange import GenrlExchange
 from core.net.identity import Identity
 from core.net.link import LinkOptions, NetLink, NetStatus
 from core.net.peers import PeerBook
+from core.net.records import Record
 from core.net.wire import Limits
 from core.protocols import Exchange, Questions
 from core.schema import Config
 
 MAX_LEARNED = 128
+TWIN_EVERY_S = 600.0
 
 
 class NetRoom:
@@ -30,6 +33,7 @@ class NetRoom:
         self._emit = emit
         self._told: tuple[str, str] = ("", "")
         self._learned: set[str] = set()
+        self._twin_told = -TWIN_EVERY_S
         self._book = PeerBook(home.path / "peers.json")
         options = LinkOptions(
             identity=home.identity,
@@ -47,6 +51,7 @@ class NetRoom:
             config.swarm.name,
             book=self._book,
             limits=Limits(max_bytes=config.net.max_record_kib * 1024),
+            on_twin=self._tell_of_twin,
         )
 
     def start(self) -> None:
@@ -80,6 +85,26 @@ class NetRoom:
     def close(self) -> None:
         self.exchange.close()
         self._link.close()
+
+    def _tell_of_twin(self, record: Record) -> None:
+        """Now and then as long as it lasts: the incidents list counts how often."""
+        if time.monotonic() - self._twin_told < TWIN_EVERY_S:
+            return
+        self._twin_told = time.monotonic()
+        where = ", ".join(record.maddrs)
+        self._emit(
+            events.Incident(
+                round=record.round,
+                code="identity_elsewhere",
+                what="Another machine runs with this node's key",
+                why="a contribution to this swarm, signed with the key of this node, did not come "
+                "from it" + (f" but from {where}" if where else ""),
+                next_step="Stop one of the two: they overwrite each other's contributions. For a "
+                "node of its own, give one of them a new identity; if you know of no other, the "
+                "key was copied: `waggle identity new` makes a new one",
+                level="error",
+            )
+        )
 
     def _tell(self, status: NetStatus) -> None:
         if (status.status, status.detail) != self._told:

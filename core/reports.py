@@ -1,4 +1,4 @@
-"""What `status`, `rewards` and `peers` print: the console's twin, from the same NodeState.
+"""What `status` and `rewards` print: the console's twin, from the same NodeState.
 
 They read the journal of a home, beside a running node or after it. Text that came from peers is
 escaped: a name must not be able to move the cursor.
@@ -32,7 +32,7 @@ def status(home: Home, as_json: bool) -> int:
     state = replace(state, backed_up=_backup_time(home, state))
     told = verdict(state, time.time(), alive)
     if as_json:
-        _print_json(_status_data(state, alive) | {"verdict": asdict(told)})
+        print_json(_status_data(state, alive) | {"verdict": asdict(told)})
         return EXIT_CODES[told.level]
     print(f"{told.level}: {told.reason}." + (f" {told.next_step}." if told.next_step else ""))
     for name, value in _status_lines(state):
@@ -121,7 +121,7 @@ def rewards(home: Home, as_json: bool) -> int:
     ledger, counters = state.ledger, state.counters
     rows = sorted((*ledger.pending, *ledger.settled), key=lambda row: (row.round or 0, row.changed))
     if as_json:
-        _print_json(
+        print_json(
             {
                 "trained": ledger.trained,
                 "submitted": ledger.submitted,
@@ -154,37 +154,6 @@ def rewards(home: Home, as_json: bool) -> int:
     return 0
 
 
-def peers(home: Home, as_json: bool) -> int:
-    """Print the peers, the last seen first."""
-    state, _ = read(home)
-    rows = sorted(state.peers.values(), key=lambda peer: -peer.last_seen)
-    if as_json:
-        _print_json(
-            {
-                "peers": [asdict(peer) for peer in rows],
-                "admitted": state.admitted,
-                "rejected": dict(state.rejected),
-            }
-        )
-        return 0
-    if not rows:
-        print("No other peer was seen yet; a swarm of one is a normal state.")
-        return 0
-    head = f"{'name':<28} {'last seen':>12} {'round':>6} {'reward':>7} {'groups':>7} {'used':>6}"
-    print(f"{head}  peer id")
-    for peer in rows[:SHOWN]:
-        reward = "" if peer.reward_mean is None else f"{peer.reward_mean:.3f}"
-        print(
-            f"{clean(peer.name)[:28]:<28} {ago(peer.last_seen):>12} {peer.last_round!s:>6} "
-            f"{reward:>7} {peer.groups:>7} {peer.used:>6}  {clean(peer.peer_id)}"
-        )
-    if len(rows) > SHOWN:
-        print(f"and {len(rows) - SHOWN} more; --json has all")
-    for reason, count in state.rejected.items():
-        print(f"rejected: {count} groups, {clean(reason)}")
-    return 0
-
-
 def ago(then: float) -> str:
     """A duration that a person reads at a glance."""
     seconds = max(0.0, time.time() - then)
@@ -199,5 +168,6 @@ def clean(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def _print_json(data: dict[str, Any]) -> None:
+def print_json(data: dict[str, Any]) -> None:
+    """One line; what is not ASCII is escaped."""
     print(json.dumps(data, ensure_ascii=True))

@@ -12,7 +12,8 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from core.errors import ConfigError, TransientError
@@ -42,7 +43,9 @@ class StreamExchange:
         book: PeerBook | None = None,
         limits: wire.Limits | None = None,
         budget: Budget | None = None,
+        on_twin: Callable[[records.Record], None] = lambda record: None,
     ) -> None:
+        """on_twin: told of a record in my name, signed with my key, that I did not publish."""
         if not records.is_swarm_name(swarm):
             raise ConfigError(
                 f"swarm.name {swarm!r} cannot be used",
@@ -55,6 +58,10 @@ class StreamExchange:
         limits = limits or wire.Limits()
         self._limits = replace(limits, max_bytes=min(limits.max_bytes, records.MAX_PAYLOAD_BYTES))
         self._budget = budget or Budget()
+        self._on_twin = on_twin
+        self._own: deque[str] = deque(maxlen=16)
+        """Digests of what I published last."""
+        self._since = time.time()
         self._last: tuple[int, int, int] | None = None
         self._saved = time.monotonic()
 
@@ -89,6 +96,7 @@ class StreamExchange:
             expires=now + RECORD_LIFE_S,
             public_key_bytes=self._identity.public_key_bytes,
         )
+        self._own.append(record.digest)
         self._link.publish(records.encode(record, self._identity), payload, CALL_TIMEOUT_S)
 
     # --- theirs -------------------------------------------------------------------------------
@@ -114,6 +122,7 @@ class StreamExchange:
         active = self.book.active(round)
         active.pop(self.peer_id, None)
         hunt.run(active, want=want, timeout_s=timeout_s, stop=stop)
+        self._look_for_twin(hunt.mine)
         for got in hunt.seen.values():
             self.book.saw(got.record, got.lag_s, got.latency_ms)
         if not stop.is_set():
@@ -123,6 +132,13 @@ class StreamExchange:
             self._saved = time.monotonic()
             self.book.save()
         return hunt.gathered()
+
+    def _look_for_twin(self, mine: Sequence[records.Record]) -> None:
+        """What an earlier run of this node published is mine as well, hence the look at when."""
+        for record in mine:
+            if record.digest not in self._own and record.issued > self._since + 1.0:
+                self._on_twin(record)
+                return
 
     def _note_late(self, round: int, stage: int, want: int) -> None:
         """Peers whose record came after I had stopped waiting are active after all."""

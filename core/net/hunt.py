@@ -107,6 +107,8 @@ class Hunt:
         self._shard = shards.Shard(0, 0)
         self._refused: set[tuple[str, str]] = set()
         self.seen: dict[str, Catch] = {}
+        self.mine: list[records.Record] = []
+        """Records in my own name, the newest last; `core.net.exchange` knows which are mine."""
         self.missed: set[str] = set()
         """Peers that were expected, and had not come when their time was over."""
 
@@ -235,7 +237,10 @@ class Hunt:
         self._shard = shards.Shard(int.from_bytes(answer.shard_at, "big"), answer.shard_bits)
         for value in answer.records:
             record = records.decode(value)
-            if record.peer_id == self._me or record.peer_id in self.seen:
+            if record.peer_id == self._me:
+                self.mine = [*self.mine[-3:], record]
+                continue
+            if record.peer_id in self.seen:
                 continue
             catch = self.seen[record.peer_id] = Catch(record, value, now - self._began)
             if self._avoid(record.peer_id):
