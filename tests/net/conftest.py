@@ -15,6 +15,7 @@ from core.net.exchange import StreamExchange
 from core.net.identity import Identity, load_or_create
 from core.net.link import LinkOptions, NetLink, NetStatus
 from core.net.peers import PeerBook
+from core.net.records import Record
 from core.protocols import Gathered
 from core.rollouts import Rollout, RolloutGroup, TaskId
 
@@ -31,6 +32,8 @@ class NetNode:
     link: NetLink
     exchange: StreamExchange
     history: list[NetStatus]
+    twins: list[Record]
+    """Records in its name that others published."""
 
     @property
     def peer_id(self) -> str:
@@ -87,6 +90,7 @@ def make_node(tmp_path: Path) -> Iterator[MakeNode]:
         identity = load_or_create(folder / "swarm.pem")
         book = PeerBook(folder / "peers.json")
         history: list[NetStatus] = []
+        twins: list[Record] = []
         link = NetLink(
             LinkOptions(
                 identity=identity.path,
@@ -98,9 +102,8 @@ def make_node(tmp_path: Path) -> Iterator[MakeNode]:
             on_status=history.append,
             contacts=book.contacts,
         )
-        node = NetNode(
-            folder, identity, link, StreamExchange(link, identity, swarm, book=book), history
-        )
+        exchange = StreamExchange(link, identity, swarm, book=book, on_twin=twins.append)
+        node = NetNode(folder, identity, link, exchange, history, twins)
         nodes.append(node)
         link.start()
         return node
