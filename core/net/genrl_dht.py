@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 
 from hivemind.dht.node import DHTNode
@@ -35,6 +36,7 @@ class GenrlDht:
         self, node: DHTNode, peer_id: str, rules: unsigned.Unsigned, chores: Chores
     ) -> None:
         self._node, self._peer_id, self._rules, self._chores = node, peer_id, rules, chores
+        self._random = random.Random()
 
     async def tell(self, round: int, value: bytes) -> None:
         """Store my value of a round, to live as long as the original's do."""
@@ -49,11 +51,10 @@ class GenrlDht:
         if round > self._rules.round:
             self._move_to(round)
         key_id = DHTID.generate(source=genrl.round_key(round))
-        entries = self._held(key_id)
         replicas = await self._replicas(key_id)
-        for reply in await asyncio.gather(*(self._ask(peer, key_id) for peer in replicas)):
-            entries.extend(reply)
-        return unsigned.pick(entries, self._peer_id, time.time())
+        replies = await asyncio.gather(*(self._ask(peer, key_id) for peer in replicas))
+        held = self._held(key_id)
+        return unsigned.pick([held, *replies], self._peer_id, time.time(), self._random)
 
     def _move_to(self, round: int) -> None:
         storage = self._node.protocol.storage

@@ -31,7 +31,8 @@ CALL_TIMEOUT_S = 6.0
 SETTLE_S = 1.0
 """How long a gather looks for somebody when nobody was met lately; the original waits as long."""
 FIRST_POLL_S, SLOWEST_POLL_S = 0.1, 1.0
-MAX_MET = 1_024
+MAX_HEARD = 64
+"""Peers that are heard in a round, and remembered, besides those that were heard before."""
 
 
 class GenrlExchange:
@@ -123,7 +124,7 @@ class GenrlExchange:
         heard: dict[str, Gathered] = {}
         poll = FIRST_POLL_S
         while not stop.is_set():
-            peers = self._poll(round, heard)
+            peers = self._poll(round, heard, expected)
             spent = time.monotonic() - began
             groups = sum(len(g.groups) for g in heard.values())
             missing = expected - set(heard)
@@ -151,9 +152,9 @@ class GenrlExchange:
     def _note_late(self, round: int) -> None:
         """Who told something after I had stopped waiting is waited for in the next round."""
         if self._link.status.peers:
-            self._poll(round, {})
+            self._poll(round, {}, set())
 
-    def _poll(self, round: int, heard: dict[str, Gathered]) -> int:
+    def _poll(self, round: int, heard: dict[str, Gathered], expected: set[str]) -> int:
         """Hear what is new; how many nodes are connected, 0 too when the network part is away."""
         try:
             self._tell()
@@ -165,6 +166,8 @@ class GenrlExchange:
             if peer_id != self.peer_id:
                 values.setdefault(peer_id, []).append(value)
         for peer_id, versions in values.items():
+            if peer_id not in heard and len(heard) >= MAX_HEARD and peer_id not in expected:
+                continue
             if peer_id not in heard or heard[peer_id].reason:
                 heard[peer_id] = self._open(peer_id, round, versions)
                 self._meet(heard[peer_id].record)
@@ -200,7 +203,7 @@ class GenrlExchange:
     def _meet(self, record: PeerRecord) -> None:
         self._met[record.peer_id] = record
         self._met.move_to_end(record.peer_id)
-        while len(self._met) > MAX_MET:
+        while len(self._met) > 2 * MAX_HEARD:
             self._met.popitem(last=False)
 
 

@@ -10,7 +10,7 @@ from core.net.messages import Message as Answer
 from core.net.packing import AtMost
 
 MAX_VALUE_BYTES = 64 * 1024
-MAX_VALUES = 1_024
+MAX_VALUES = 512
 
 ValueBytes = Annotated[bytes, AtMost(MAX_VALUE_BYTES)]
 

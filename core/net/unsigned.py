@@ -10,8 +10,10 @@ elsewhere and are not in its reach. Works on bytes; hivemind's hash of a key is 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import msgpack
@@ -105,25 +107,34 @@ def parse_dictionary(raw: bytes) -> list[Entry]:
     ]
 
 
-def pick(entries: Iterable[Entry], me: str, now: float) -> list[tuple[str, bytes]]:
+def pick(
+    replies: Sequence[Sequence[Entry]], me: str, now: float, rng: random.Random
+) -> list[tuple[str, bytes]]:
     """Per peer but me the different values that replicas hold, longest life first; bounded.
 
     All of them, because anybody may have written the one that looks newest: the first that can be
-    read counts, so a broken one hides nothing.
+    read counts, so a broken one hides nothing. Where there are more peers than fit, each replica
+    has an equal say in who is in, so that one that makes peers up crowds out nobody else's.
     """
     by_peer: dict[str, dict[bytes, float]] = {}
-    for entry in entries:
-        if entry.peer_id != me and entry.expires > now:
+    lists: list[list[str]] = []
+    for reply in replies:
+        living = [e for e in reply if e.peer_id != me and e.expires > now]
+        for entry in living:
             values = by_peer.setdefault(entry.peer_id, {})
             values[entry.value] = max(entry.expires, values.get(entry.value, 0.0))
+        names = sorted({e.peer_id for e in living})
+        lists.append(rng.sample(names, len(names)))
+    turns = (name for turn in zip_longest(*lists) for name in turn if name is not None)
     found: list[tuple[str, bytes]] = []
     size = 0
-    for peer_id, values in by_peer.items():
+    for name in dict.fromkeys(turns):
+        values = by_peer[name]
         for value in sorted(values, key=lambda v: -values[v])[:MAX_VERSIONS]:
             size += len(value)
             if size > MAX_ANSWER_BYTES or len(found) >= MAX_VALUES:
                 return found
-            found.append((peer_id, value))
+            found.append((name, value))
     return found
 
 
