@@ -16,21 +16,30 @@ from hivemind.p2p.p2p_daemon import P2P
 from hivemind.p2p.p2p_daemon_bindings.datastructures import PeerID
 from hivemind.utils.multiaddr import Multiaddr
 
+from core.net.acquaintance import Acquaintance
 from core.net.chores import NET_ERRORS, Chores
-from core.net.contacts import MAX_CONTACTS, Contacts
+from core.net.contacts import MAX_CONTACTS, Contacts, reason
 
-GREET_TIMEOUT_S = 5.0
-LOOK_AROUND_S = 2.0
+GREET_TIMEOUT_S = 4.0
+LOOK_AROUND_S = 1.0
 log = logging.getLogger(__name__)
 
 
 class Connections:
     """The connections of one opened DHT. contacts: how to reach whom; kept by the caller."""
 
-    def __init__(self, node: DHTNode, p2p: P2P, contacts: Contacts, chores: Chores) -> None:
+    def __init__(
+        self,
+        node: DHTNode,
+        p2p: P2P,
+        contacts: Contacts,
+        chores: Chores,
+        acquaintance: Acquaintance,
+    ) -> None:
         self.contacts = contacts
         self.peer_id = str(p2p.peer_id)
         self._node, self._p2p, self._chores = node, p2p, chores
+        self._acquaintance = acquaintance
         self._wake = asyncio.Event()
 
     @property
@@ -42,6 +51,12 @@ class Connections:
         for maddr in maddrs:
             self.contacts.add_bootnode(maddr)
         self._wake.set()
+
+    def met(self, maddr: str) -> None:
+        """Somebody has announced itself, as on the LAN: greeted at once."""
+        if self.contacts.add(maddr):
+            self.contacts.retry(maddr.rpartition("/p2p/")[2])
+            self._wake.set()
 
     async def stay(self) -> None:
         """Greet every known peer that is not in the routing table; each at its own pace."""
@@ -58,6 +73,8 @@ class Connections:
                 log.info("looking around failed: %r", error)
             for peer_id in self.contacts.due({*self.peers, self.peer_id}, time.monotonic()):
                 self._chores.spawn(self._greet(peer_id), "greeting")
+            if peer_id := self._acquaintance.whom_to_ask(self.peers):
+                self._chores.spawn(self._acquaintance.ask(peer_id), "hello")
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), LOOK_AROUND_S)
 
@@ -72,26 +89,55 @@ class Connections:
 
     async def _greet(self, peer_id: str) -> None:
         """Connect and ping, so that each has the other in its routing table."""
-        peer, outcome = PeerID.from_base58(peer_id), "connected"
+        peer, why, latency_ms = PeerID.from_base58(peer_id), "", 0.0
         try:
             await self.connect(peer, self.contacts.addresses(peer_id))
+            began = time.monotonic()
             ping = self._node.protocol.call_ping(peer, validate=False, strict=False)
             if await asyncio.wait_for(ping, GREET_TIMEOUT_S) is None:
-                outcome = "reached, but it does not answer as a node of this kind"
+                why = "reached, but it does not answer as a node of this kind"
+                await self._hang_up(peer)
+            latency_ms = (time.monotonic() - began) * 1000
             self._wake.set()
         except NET_ERRORS as error:
-            outcome = f"not reached: {str(error)[:200] or type(error).__name__}"
-        self.contacts.greeted(peer_id, outcome)
+            why = reason(error)
+            await self._hang_up(peer)
+        self.contacts.greeted(peer_id, why, time.monotonic(), time.time(), latency_ms)
+
+    async def _hang_up(self, peer: PeerID) -> None:
+        """Drop a connection that may be dead, as after a network cut: the next greeting dials anew.
+
+        TCP by itself would go on with it for as long again as the cut was.
+        """
+        with suppress(*NET_ERRORS):
+            await asyncio.wait_for(self._p2p._client.disconnect(peer), GREET_TIMEOUT_S)
 
     async def connect(self, peer: PeerID, addresses: list[str]) -> None:
-        maddrs = [Multiaddr(a) for a in addresses]
+        maddrs = [dialable(a) for a in addresses]
         await asyncio.wait_for(self._p2p._client.connect(peer, maddrs), GREET_TIMEOUT_S)
+
+
+def dialable(maddr: str) -> Multiaddr:
+    """A multiaddr as p2pd reads it: hivemind writes a relay's peer id as a CID, Go does not."""
+    parsed = Multiaddr(maddr)
+    if "/p2p/" not in maddr:
+        return parsed
+    whole = b""
+    for position, piece in enumerate(maddr.split("/p2p/")):
+        rest = piece
+        if position:
+            peer_id, _, rest = piece.partition("/")
+            raw = PeerID.from_base58(peer_id).to_bytes()
+            whole += b"\xa5\x03" + bytes([len(raw)]) + raw
+        if rest:
+            whole += Multiaddr("/" + rest.lstrip("/")).to_bytes()
+    return Multiaddr(whole)
 
 
 def parses(maddr: str) -> bool:
     """Whether the network layer understands a multiaddr."""
     try:
-        Multiaddr(maddr)
+        dialable(maddr)
     except Exception as error:  # noqa: BLE001  (its parser raises errors of six unrelated kinds)
         log.info("not a multiaddr: %.150s (%r)", maddr, error)
         return False

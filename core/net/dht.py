@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,8 @@ from hivemind.dht.routing import DHTID
 from hivemind.p2p.p2p_daemon import P2P
 from hivemind.utils.multiaddr import Multiaddr
 
-from core.net import daemon
+from core.net import daemon, hello
+from core.net.acquaintance import Acquaintance, Findings
 from core.net.board import Board
 from core.net.chores import NET_ERRORS, Chores
 from core.net.connections import Connections, parses
@@ -24,13 +26,19 @@ from core.net.contacts import Contacts
 from core.net.directory import Directory
 from core.net.fetching import Fetching
 from core.net.genrl_dht import GenrlDht
+from core.net.hello import Greeter
+from core.net.lan import tcp_port
+from core.net.reach import order
 from core.net.serving import PROTOCOL, Shelf
 from core.net.storage import RoundStorage, ValueValidator
 from core.net.unsigned import Unsigned
+from core.net.weight import outgrown
 
 CALL_TIMEOUT_S = 3.0
 REPLICAS = 5
-HEALTH_EVERY_S = 10.0
+LOOK_EVERY_S = 2.0
+MISSES = 3
+"""Looks in a row without an answer after which p2pd counts as hung: 11 s at most."""
 log = logging.getLogger(__name__)
 
 
@@ -53,13 +61,20 @@ class Dht:
     """One running daemon with one DHTNode on it. `open`, use, `close`; not reusable."""
 
     def __init__(
-        self, options: Options, folder: daemon.SocketFolder, shelf: Shelf, board: Board
+        self,
+        options: Options,
+        folder: daemon.SocketFolder,
+        shelf: Shelf,
+        board: Board,
+        findings: Findings | None = None,
     ) -> None:
         self.options = options
         self.maddrs: list[str] = []
         self._folder, self._shelf, self._board = folder, shelf, board
         self.contacts = Contacts(parses)
         self._chores = Chores()
+        self._findings = findings or Findings()
+        self._greeter = Greeter()
         self._unsigned = Unsigned(_key_id) if options.genrl else None
         for maddr in options.contacts:
             self.contacts.add(maddr)
@@ -83,6 +98,9 @@ class Dht:
             await asyncio.wait_for(
                 self._p2p.add_binary_stream_handler(PROTOCOL, self._shelf.handle), 10
             )
+            await asyncio.wait_for(
+                self._p2p.add_binary_stream_handler(hello.PROTOCOL, self._greeter.handle), 10
+            )
             self.directory = Directory(
                 self._node, self._p2p, self._board, self.contacts, self._chores
             )
@@ -92,7 +110,14 @@ class Dht:
             await self._daemon.stop()
             raise
         self.peer_id = str(self._p2p.peer_id)
-        self.connections = Connections(self._node, self._p2p, self.contacts, self._chores)
+        port = 0 if options.daemon.client_mode else max(map(tcp_port, self.maddrs), default=0)
+        self.connections = Connections(
+            self._node,
+            self._p2p,
+            self.contacts,
+            self._chores,
+            Acquaintance(self._p2p, self._findings, port),
+        )
         self.genrl = (
             GenrlDht(self._node, self.peer_id, self._unsigned, self._chores)
             if self._unsigned
@@ -116,31 +141,50 @@ class Dht:
             record_validator=ValueValidator(self._unsigned),
             ensure_bootstrap_success=False,
             strict=False,
+            blacklist_time=1.0,
+            backoff_rate=1.0,  # or a network cut would outlast itself by minutes
+            client_mode=self.options.daemon.client_mode,
         )
 
-    async def died(self) -> str:
+    @property
+    def daemon_pid(self) -> int:
+        return self._daemon.process.pid
+
+    async def ended(self) -> str:
         """Return why the daemon can no longer be used, once that is so."""
-        ended = asyncio.ensure_future(self._daemon.process.wait())
-        silent = 0
+        limit_mib = self.options.daemon.max_memory_mib
+        watches = [
+            asyncio.ensure_future(self._dead()),
+            asyncio.ensure_future(self._hung()),
+            asyncio.ensure_future(outgrown("the libp2p daemon", self.daemon_pid, limit_mib)),
+        ]
         try:
-            while silent < 3:
-                done, _ = await asyncio.wait({ended}, timeout=HEALTH_EVERY_S)
-                if done:
-                    return f"the libp2p daemon ended with status {ended.result()}"
-                try:
-                    await asyncio.wait_for(self._read_maddrs(), CALL_TIMEOUT_S)
-                    silent = 0
-                except NET_ERRORS as error:
-                    silent += 1
-                    log.warning("the libp2p daemon does not answer: %r", error)
-            return "the libp2p daemon no longer answers"
+            done, _ = await asyncio.wait(watches, return_when=asyncio.FIRST_COMPLETED)
+            return done.pop().result()
         finally:
-            ended.cancel()
+            for watch in watches:
+                watch.cancel()
+
+    async def _dead(self) -> str:
+        return f"the libp2p daemon ended with status {await self._daemon.process.wait()}"
+
+    async def _hung(self) -> str:
+        silent = 0
+        while silent < MISSES:
+            await asyncio.sleep(0 if silent else LOOK_EVERY_S)
+            try:
+                await asyncio.wait_for(self._read_maddrs(), CALL_TIMEOUT_S)
+                silent = 0
+            except NET_ERRORS as error:
+                silent += 1
+                log.warning("the libp2p daemon does not answer: %r", error)
+        return "the libp2p daemon no longer answers"
 
     async def close(self) -> None:
         await self._chores.end()
-        await self._p2p.shutdown()
-        await self._daemon.stop()
+        with suppress(*NET_ERRORS):  # it may be dead or hung
+            await asyncio.wait_for(self._p2p.shutdown(), 1)
+        await self._daemon.stop(grace_s=1.0)
 
     @property
     def peers(self) -> list[str]:
@@ -148,10 +192,14 @@ class Dht:
         return self.connections.peers
 
     async def _read_maddrs(self) -> None:
+        """Where this node can be reached, the addresses that serve most others first."""
         try:
-            self.maddrs = [str(m) for m in await self._p2p.get_visible_maddrs(latest=True)]
+            seen = [str(m) for m in await self._p2p.get_visible_maddrs(latest=True)]
         except ValueError:
-            self.maddrs = []  # behind a NAT without a relay: reachable by nobody, yet alive
+            seen = []  # behind a NAT, or a client
+        me = str(self._p2p.peer_id)
+        relayed = [f"{relay}/p2p-circuit/p2p/{me}" for relay in self.options.daemon.relays]
+        self.maddrs = order(list(dict.fromkeys([*seen, *relayed])))
 
 
 def _key_id(key: str) -> bytes:

@@ -93,6 +93,11 @@ async def reopen(dht: Dht, kept: Kept) -> None:
         await tell_genrl(dht, kept, kept.genrl)
 
 
+def told(error: Exception) -> str:
+    """An error in the words of the answer `Failed`."""
+    return str(error)[:400] or type(error).__name__
+
+
 HANDLERS: dict[type[messages.Message], Handler] = {
     messages.Publish: publish,
     messages.ReadDirectory: read_directory,

@@ -24,25 +24,44 @@ from core import children, frames
 from core.errors import StorageError, TransientError
 from core.net import messages, pipes
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.3, 30.0
-STEADY_S = 60.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 8.0
+STEADY_S = 20.0
 A = TypeVar("A", bound=messages.Message)
 
 
 @dataclass(frozen=True)
 class NetStatus:
-    """How the network part is. status: `starting`, `up`, `degraded`, `down`.
+    """How the network part is: what its sidecar told last, and what is seen from here.
 
-    maddrs: where this node can be reached, peer id included. peers: nodes it knows. bootnodes:
-    each with what became of the last attempt to reach it. restarts: of the sidecar, since start.
+    restarts: of the sidecar, since start; why: of the last one.
     """
 
-    status: str = "starting"
-    detail: str = ""
-    maddrs: tuple[str, ...] = ()
-    peers: int = 0
-    bootnodes: tuple[tuple[str, str], ...] = ()
+    told: messages.Status = messages.Status("starting")
     restarts: int = 0
+    why: str = ""
+
+    @property
+    def status(self) -> str:
+        """`starting`, `up`, `degraded` or `down`."""
+        return self.told.status
+
+    @property
+    def detail(self) -> str:
+        return self.told.detail
+
+    @property
+    def maddrs(self) -> tuple[str, ...]:
+        """Where this node can be reached, peer id included; the best first."""
+        return self.told.maddrs
+
+    @property
+    def peers(self) -> int:
+        """Nodes in the routing table."""
+        return self.told.peers
+
+    @property
+    def bootnodes(self) -> tuple[messages.Bootnode, ...]:
+        return self.told.bootnodes
 
 
 @dataclass(frozen=True)
@@ -56,6 +75,11 @@ class LinkOptions:
     announce: tuple[str, ...] = ()
     bootnodes: tuple[str, ...] = ()
     genrl: bool = False
+    client_mode: bool = False
+    relay: str = "auto"
+    nat_port_map: bool = False
+    lan_discovery: bool = False
+    max_memory_mib: int = 512
 
 
 class NetLink:
@@ -193,9 +217,11 @@ class NetLink:
                 return
             if time.monotonic() - began > STEADY_S:
                 pause = FIRST_PAUSE_S
-            self._set(
-                NetStatus("down", f"{why}; starting it again", restarts=self._status.restarts + 1)
-            )
+            was = self._status
+            if was.status == "down" and was.detail:
+                why = was.detail  # it had a word to say before it ended
+            told = messages.Status("down", f"{why}; starting it again"[:600])
+            self._set(NetStatus(told, was.restarts + 1, why))
             self._closing.wait(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)
 
@@ -217,14 +243,19 @@ class NetLink:
                 contacts=tuple(self._contacts()),
                 maddrs=self._maddrs,
                 genrl=options.genrl,
+                client_mode=options.client_mode,
+                relay=options.relay,
+                nat_port_map=options.nat_port_map,
+                lan_discovery=options.lan_discovery,
+                max_memory_mib=options.max_memory_mib,
             )
             pipes.send(child, messages.encode(start), self._send_lock)
             source = pipes.Source(child)
             while True:
                 body = frames.read_body(source)  # type: ignore[arg-type]
                 self._receive(*messages.decode(body))
-        except TimeoutError:
-            return f"the network part gave no sign of life for {pipes.SILENCE_S:g} s"
+        except TimeoutError as error:
+            return f"the network part gave {error}"
         except messages.VersionError as error:
             return f"Waggle was updated while this node ran, {error}; restart the node"
         except (EOFError, ValueError, OSError) as error:
@@ -255,16 +286,7 @@ class NetLink:
 
     def _told(self, told: messages.Status) -> None:
         was = self.status
-        self._set(
-            NetStatus(
-                status=told.status,
-                detail=told.detail,
-                maddrs=told.maddrs,
-                peers=told.peers,
-                bootnodes=told.bootnodes,
-                restarts=was.restarts,
-            )
-        )
+        self._set(NetStatus(told, was.restarts, was.why))
         if told.status == "up" and was.status != "up":
             with self._lock:
                 again = list(self._published)

@@ -53,14 +53,17 @@ def _parse_one(text: str) -> Address:
         why = "the old /quic is no longer spoken, /quic-v1 is"
     elif found is not None:
         address = Address(found[1], found[2], found[3], int(found[4]), found[5])
-        try:
-            version = ipaddress.ip_address(address.host).version
-        except ValueError:
-            version = 0
         fits = (address.transport == "udp") == (address.tail == "/quic-v1")
-        if f"ip{version}" == address.family and address.port < 65_536 and fits:
+        if _family(address.host) == address.family and address.port < 65_536 and fits:
             return address
     raise ConfigError(f"net.listen {text!r} cannot be used", why, _HOW)
+
+
+def _family(host: str) -> str:
+    try:
+        return f"ip{ipaddress.ip_address(host).version}"
+    except ValueError:
+        return ""
 
 
 def beyond_loopback(addresses: Iterable[Address]) -> bool:
@@ -90,7 +93,7 @@ def as_before(wanted: Sequence[Address], before: Iterable[str]) -> tuple[Address
     A node that comes back on its old port is found again by those who knew it. A port that somebody
     else has taken meanwhile stays 0.
     """
-    chosen = {}
+    chosen: dict[tuple[str, str, str], int] = {}
     for maddr in before:
         found = _ADDRESS.match(maddr)
         if found is not None and "/p2p-circuit" not in maddr:

@@ -16,7 +16,7 @@ import msgpack
 
 from core.net.packing import AtMost, Range, from_fields, to_fields
 
-VERSION = 2
+VERSION = 3
 MAX_NUMBER = 2**53
 MAX_KIND_CHARS = 64
 
@@ -84,6 +84,11 @@ class Start(Message):
     contacts: Maddrs
     maddrs: Maddrs
     genrl: bool = False
+    client_mode: bool = False
+    relay: Name = "auto"
+    nat_port_map: bool = False
+    lan_discovery: bool = False
+    max_memory_mib: Count = 512
 
 
 @dataclass(frozen=True)
@@ -169,18 +174,49 @@ class Failed(Message):
 
 
 @dataclass(frozen=True)
-class Status(Message):
-    """How the sidecar is; sent when that changes and every few seconds as a sign of life.
+class Bootnode:
+    """What became of one. outcome: `waiting`, `connected`, `failed` or `invalid`; why, in words.
 
-    status: `starting`, `up`, `degraded`, `down`. bootnodes: multiaddr and what became of it.
+    tries: in a row without success. next_at: when it is tried again, Unix seconds, 0 for never.
+    """
+
+    maddr: Maddr
+    outcome: Name = "waiting"
+    why: Text = ""
+    tries: Count = 0
+    next_at: Annotated[float, Range(0, 2**40)] = 0.0
+    latency_ms: Annotated[float, Range(0, 1e9)] = 0.0
+
+
+@dataclass(frozen=True)
+class Status(Message):
+    """How the sidecar is; sent when that changes and every second as a sign of life.
+
+    status: `starting`, `up`, `degraded`, `down`. daemon_restarts, last_restart: of p2pd, and why
+    the last one. reach, reach_by, reach_why, seen_as: as in `reach.Reach`. relays: nodes that relay
+    to this one. skew_s, skew_peers: as in `skew.Skew`. lan: nodes found on the local network. note:
+    what else a person should know, such as a port that was taken.
     """
 
     MAX_BYTES = 2**20
     status: Name
-    detail: Text
-    maddrs: Annotated[tuple[Maddr, ...], AtMost(64)]
-    peers: Count
-    bootnodes: Annotated[tuple[tuple[Maddr, Text], ...], AtMost(512)]
+    detail: Text = ""
+    maddrs: Annotated[tuple[Maddr, ...], AtMost(64)] = ()
+    peers: Count = 0
+    bootnodes: Annotated[tuple[Bootnode, ...], AtMost(512)] = ()
+    daemon_restarts: Count = 0
+    last_restart: Text = ""
+    reach: Name = "unknown"
+    reach_by: Count = 0
+    reach_why: Text = ""
+    seen_as: Name = ""
+    relays: Count = 0
+    skew_s: Annotated[float, Range(-(2.0**40), 2.0**40)] = 0.0
+    skew_peers: Count = 0
+    lan: Count = 0
+    rss_mib: Annotated[float, Range(0, 2**40)] = 0.0
+    daemon_rss_mib: Annotated[float, Range(0, 2**40)] = 0.0
+    note: Text = ""
 
 
 # --- codec ------------------------------------------------------------------------------------

@@ -1,9 +1,10 @@
 """Frozen dataclasses as msgpack arrays, strictly: exact types, and a bound for every field.
 
-A field is a bool, an int or a float with a `Range`, a str or bytes with an `AtMost`, or a tuple of
-these: `Annotated[tuple[Text, ...], AtMost(64)]` of any length up to 64, `tuple[Text, Text]` of
-exactly two. A field without a bound is refused when its class is first used. Both directions check,
-so that a mistake on this side is found on this side. Knows no message and no framing.
+A field is a bool, an int or a float with a `Range`, a str or bytes with an `AtMost`, another such
+dataclass, or a tuple of these: `Annotated[tuple[Text, ...], AtMost(64)]` of any length up to 64,
+`tuple[Text, Text]` of exactly two. A field without a bound is refused when its class is first used.
+Both directions check, so that a mistake on this side is found on this side. Knows no message and no
+framing.
 """
 
 from __future__ import annotations
@@ -78,6 +79,8 @@ def _check_of(hint: Any) -> Check:
         return _text(kind, bound)
     if get_origin(kind) is tuple:
         return _tuple(get_args(kind), bound)
+    if dataclasses.is_dataclass(kind):
+        return _nested(kind)
     raise TypeError(f"{hint} is not a bounded field")
 
 
@@ -109,6 +112,12 @@ def _text(kind: Any, bound: AtMost) -> Check:
         return value
 
     return check
+
+
+def _nested(cls: Any) -> Check:
+    """Going out it becomes a list of fields, coming in a dataclass."""
+    checks(cls)
+    return lambda value: to_fields(value) if type(value) is cls else from_fields(cls, value)
 
 
 def _tuple(items: tuple[Any, ...], bound: Any) -> Check:

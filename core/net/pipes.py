@@ -11,21 +11,27 @@ from pathlib import Path
 
 from core import frames
 
-SILENCE_S = 30.0
+FIRST_WORD_S = 60.0
+SILENCE_S = 10.0
 SEND_TIMEOUT_S = 5.0
 MAX_LOG_BYTES = 5 * 2**20
 
 
 class Source:
-    """The child's stdout for `frames.read_body`; TimeoutError after SILENCE_S without a byte."""
+    """The child's stdout for `frames.read_body`; TimeoutError after too long without a byte.
+
+    FIRST_WORD_S for the first one, because a child has to import much; SILENCE_S then.
+    """
 
     def __init__(self, child: subprocess.Popen[bytes]) -> None:
         assert child.stdout is not None
         self._handle = child.stdout.fileno()
+        self._patience_s = FIRST_WORD_S
 
     def read(self, size: int) -> bytes:
-        if not select.select([self._handle], [], [], SILENCE_S)[0]:
-            raise TimeoutError
+        if not select.select([self._handle], [], [], self._patience_s)[0]:
+            raise TimeoutError(f"no sign of life for {self._patience_s:g} s")
+        self._patience_s = SILENCE_S
         return os.read(self._handle, size)
 
 

@@ -1,8 +1,8 @@
 """The net sidecar: `python -m core.net.sidecar`, one asyncio loop with the DHT in it.
 
 Reads the messages of `messages.py` from standard input, the first of them `Start`, answers each
-request through `handlers.py`, and says how it is whenever that changes and every few seconds as a
-sign of life. Standard input's end means that the node is gone: then this process ends, within
+request through `handlers.py`, and says how it is whenever that changes and every second as a sign
+of life. Standard input's end means that the node is gone: then this process ends, within
 seconds even when the loop hangs, and p2pd with it.
 """
 
@@ -17,18 +17,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from core import frames
 from core.children import claim_stdout
 from core.errors import WaggleError
-from core.net import daemon, lean, listening, messages, quiet
-from core.net.board import Board
-from core.net.handlers import HANDLERS, Kept, reopen
+from core.net import lean, messages, quiet
+from core.net.daemon import HARD_LIMIT
+from core.net.handlers import HANDLERS, Kept, told
+from core.net.leash import limit
+from core.net.weight import too_heavy
 
-SIGN_OF_LIFE_S = 5.0
-LONGEST_PAUSE_S = 5.0
+SIGN_OF_LIFE_S = 1.0
 MAX_REQUESTS = 128
 Send = Callable[..., None]
 """`send(message, number=0)`: onto the pipe to the node; never blocks."""
@@ -36,16 +37,31 @@ log = logging.getLogger("core.net.sidecar")
 
 
 class Sidecar:
-    """Keeps one `Dht` open, whatever happens to its daemon, and answers the node's requests."""
+    """Answers the node's requests with the DHT that `Keeper` keeps open, and says how it is."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, start: messages.Start) -> None:
+        from core.net.chores import NET_ERRORS
+        from core.net.keeper import Keeper
+
         self._send = send
-        self._kept = Kept()
-        self._dht: Any = None
+        self._kept = Kept(bootnodes=list(start.bootnodes))
+        self._keeper = Keeper(start, self._kept, self._tell)
+        self._max_memory_mib = start.max_memory_mib
+        self._net_errors = NET_ERRORS
         self._faults: dict[str, str] = {}
-        self._status, self._detail = "starting", ""
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Until `stop`."""
+        life = asyncio.create_task(self._sign_of_life())
+        try:
+            await self._keeper.run(self._stop)
+        finally:
+            life.cancel()
 
     # --- requests -----------------------------------------------------------------------------
 
@@ -57,23 +73,32 @@ class Sidecar:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def stop(self) -> None:
-        self._stop.set()
-
     async def _answer(self, number: int, ask: messages.Message) -> None:
         op = type(ask).__name__
         try:
-            if self._dht is None:
-                raise WaggleError(self._detail or "the network part is starting")
-            self._send(await HANDLERS[type(ask)](self._dht, self._kept, ask), number)
+            self._send(await self._do(ask), number)
             self._fault(op, None)
         except (*self._net_errors, WaggleError) as error:
-            self._send(messages.Failed(_told(error)), number)
+            self._send(messages.Failed(told(error)), number)
         except Exception as error:
             log.exception("%s failed", op)
             self._fault(op, error)
             why = f"{type(error).__name__} in the network part"
             self._send(messages.Failed(why), number)
+
+    async def _do(self, ask: messages.Message) -> messages.Message:
+        """The answer; WaggleError at once when the daemon dies under the request."""
+        dht, lost = self._keeper.dht, self._keeper.lost
+        if dht is None or lost is None:
+            raise WaggleError(self._keeper.detail or "the network part is starting")
+        work = asyncio.ensure_future(HANDLERS[type(ask)](dht, self._kept, ask))
+        either: set[asyncio.Future[Any]] = {work, lost}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return work.result()
+        work.cancel()
+        work.add_done_callback(_forget)
+        raise WaggleError(lost.result())
 
     def _fault(self, op: str, error: Exception | None) -> None:
         """A failure that nobody foresaw shows as `degraded` until the same request works again."""
@@ -83,121 +108,35 @@ class Sidecar:
         else:
             self._faults[op] = f"{op} fails ({type(error).__name__}); see logs/net.log"
         if before != self._faults:
-            self._send(self._report())
+            self._tell()
 
-    # --- life ---------------------------------------------------------------------------------
+    # --- status -------------------------------------------------------------------------------
 
-    async def run(self, start: messages.Start) -> None:
-        """Until `stop`: open the DHT, watch it, open it again."""
-        from core.net.chores import NET_ERRORS
-        from core.net.dht import Dht, Options
-
-        self._net_errors = NET_ERRORS
-        self._kept.bootnodes = list(start.bootnodes)
-        contacts, maddrs = list(start.contacts), list(start.maddrs)
-        folder = daemon.SocketFolder()
-        board = Board(start.swarm)
-        life = asyncio.create_task(self._sign_of_life())
-        stopped = asyncio.create_task(self._stop.wait())
-        pause = 0.1
-        try:
-            while not stopped.done():
-                try:
-                    dht = Dht(
-                        Options(
-                            daemon=daemon.DaemonOptions(
-                                identity=Path(start.identity),
-                                listen=_listen(start.listen, maddrs),
-                                announce=start.announce,
-                            ),
-                            swarm=start.swarm,
-                            bootnodes=tuple(self._kept.bootnodes),
-                            contacts=tuple(contacts),
-                            genrl=start.genrl,
-                        ),
-                        folder,
-                        self._kept.shelf,
-                        board,
-                    )
-                    await dht.open()
-                except (*NET_ERRORS, WaggleError) as error:
-                    self._say("down", _told(error))
-                else:
-                    pause = 0.1
-                    reason = await self._serve(dht, stopped)
-                    contacts = [*contacts, *dht.contacts.known_maddrs()][-256:]
-                    maddrs = dht.maddrs
-                    await asyncio.wait_for(dht.close(), 10)
-                    if not stopped.done():
-                        self._say("degraded", f"{reason}; starting it again")
-                await asyncio.wait({stopped}, timeout=pause)
-                pause = min(pause * 2, LONGEST_PAUSE_S)
-        finally:
-            life.cancel()
-            folder.remove()
-
-    async def _serve(self, dht: Any, stopped: asyncio.Task[Any]) -> str:
-        self._dht = dht
-        try:
-            await reopen(dht, self._kept)
-            self._say("up", "")
-            died = asyncio.create_task(dht.died())
-            await asyncio.wait({died, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if not died.done():
-                died.cancel()
-                return "asked to stop"
-            return died.result()
-        finally:
-            self._dht = None
-
-    def _say(self, status: str, detail: str) -> None:
-        self._status, self._detail = status, detail
-        self._send(self._report())
-
-    def _report(self) -> messages.Status:
-        dht = self._dht
-        faulty = self._status == "up" and self._faults
-        detail = _connection(dht) if dht and not self._detail else self._detail
-        bootnodes = dht.contacts.bootnodes.items() if dht else ()
-        return messages.Status(
-            status="degraded" if faulty else self._status,
-            detail=("; ".join(self._faults.values()) if faulty else detail)[:600],
-            maddrs=tuple(dht.maddrs[:64]) if dht else (),
-            peers=len(dht.peers) if dht else 0,
-            bootnodes=tuple(bootnodes),
-        )
+    def _tell(self) -> None:
+        told = self._keeper.status()
+        if told.status == "up" and self._faults:
+            told = replace(told, status="degraded", detail="; ".join(self._faults.values())[:600])
+        self._send(told)
 
     async def _sign_of_life(self) -> None:
-        peers = -1
+        """Every second, and at once when peers come or go; ends this process when it is too big."""
         while True:
-            count = len(self._dht.peers) if self._dht else 0
-            self._send(self._report())
+            count = self._keeper.peers
+            self._tell()
             for _ in range(int(SIGN_OF_LIFE_S / 0.25)):
-                peers = count
                 await asyncio.sleep(0.25)
-                count = len(self._dht.peers) if self._dht else 0
-                if count != peers:
+                if self._keeper.peers != count:
                     break
+            if reason := too_heavy("the network part", os.getpid(), self._max_memory_mib):
+                log.error("%s", reason)
+                self._send(messages.Status("down", reason))
+                self._stop.set()
 
 
-def _connection(dht: Any) -> str:
-    """How connected this node is, in words; with the first bootnode that is not reached."""
-    if dht.peers:
-        return "connected to other nodes"
-    failed = [f"{m}: {outcome}" for m, outcome in dht.contacts.bootnodes.items() if ":" in outcome]
-    return "no other node yet" + (f"; bootnode {failed[0]}" if failed else "")
-
-
-def _listen(text: str, before: list[str]) -> tuple[str, ...]:
-    wanted = listening.as_before(listening.parse(text), before)
-    _, why = listening.instead(wanted)
-    if why:
-        raise WaggleError("Cannot listen", why, "Free that port, or set another net.listen")
-    return tuple(map(str, wanted))
-
-
-def _told(error: Exception) -> str:
-    return str(error)[:400] or type(error).__name__
+def _forget(work: asyncio.Future[messages.Message]) -> None:
+    """Nobody waits for this any more; its error is of no use."""
+    if not work.cancelled():
+        work.exception()
 
 
 def _writer(handle: int) -> Send:
@@ -239,13 +178,13 @@ def _read_frames(loop: asyncio.AbstractEventLoop, sidecar: Sidecar) -> None:
 
 
 async def _main(send: Send, start: messages.Start) -> None:
-    sidecar = Sidecar(send)
+    sidecar = Sidecar(send, start)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, sidecar.stop)
     threading.Thread(
         target=_read_frames, args=(loop, sidecar), name="frames-in", daemon=True
     ).start()
-    await sidecar.run(start)
+    await sidecar.run()
 
 
 def _first_message(send: Send) -> messages.Start:
@@ -257,7 +196,7 @@ def _first_message(send: Send) -> messages.Start:
         log.error("the first message is %s", type(start).__name__)
     except (ValueError, EOFError) as error:
         log.error("no good first message: %s", error)
-        send(messages.Status("down", str(error)[:600], (), 0, ()))
+        send(messages.Status("down", str(error)[:600]))
     time.sleep(0.5)  # for the thread that writes
     sys.exit(1)
 
@@ -268,6 +207,7 @@ def main() -> None:
     quiet.setup()
     send = _writer(out)
     start = _first_message(send)
+    limit(HARD_LIMIT * start.max_memory_mib)
     lean.install()
     from hivemind.utils.serializer import MSGPackSerializer
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.net import handlers, messages, packing
-from core.net.messages import Failed, Fetch, Fetched, Publish, Records, Start, Status
+from core.net.messages import Bootnode, Failed, Fetch, Fetched, Publish, Records, Start, Status
 
 START = Start("/a", "s", "/ip4/127.0.0.1/tcp/0", (), ("/b",), ("/c", "/d"), ())
 ALL = [
     START,
-    Status("up", "é\x1b[31m", ("/ip4/1.2.3.4/tcp/1",), 3, (("/x", "connected"),)),
+    Status("up", "é\x1b[31m", ("/ip4/1.2.3.4/tcp/1",), 3, (Bootnode("/x", "failed", "no", 3),)),
     Publish(b"r", b"p" * 50_000),
     Records((b"1", b"2"), 4, bytes(20), 3),
     Fetch(b"r", 10, 1.5),
