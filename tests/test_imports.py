@@ -13,6 +13,7 @@ from core.home import REPO_ROOT
 ROOMS = ("core.training", "core.net", "core.chain")
 SHARED = {
     "core.addresses",
+    "core.boundedjson",
     "core.footprint",
     "core.memory",
     *("core.errors", "core.rollouts", "core.events", "core.protocols", "core.schema"),

@@ -1,29 +1,35 @@
 """The peer book: who was seen, when, in which round, how fast, and where to reach them next time.
 
-Bounded in memory and in its JSON file. The file is a convenience, not a record: it only gives the
-next start more peers to knock at, so a damaged one is put aside by starting empty. What a peer
-says about itself is taken from its signed records only.
+Bounded in memory and in its JSON file. The file is a convenience, not a record: it gives the next
+start peers to knock at and to expect, so a damaged one costs no more than that. What a peer says
+about itself is taken from its signed records only. What its contributions were worth is not in
+here but in `core.state`.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from core import boundedjson
 from core.errors import StorageError
 from core.home import atomic_write
 from core.net.names import animal_name
-from core.net.records import Record, is_maddr
+from core.net.records import MAX_MADDRS, Record, is_maddr, is_peer_id
 from core.protocols import PeerRecord
 
-MAX_PEERS = 1_024
-MAX_SAVED = 64
-MAX_FILE_BYTES = 256 * 1024
+MAX_PEERS = 4_096
+MAX_CONTACTS = 128
+"""Peers whose addresses a start is given: the newest."""
+MAX_FILE_BYTES = 8 * 2**20
+VERSION = 2
 RECENT_S = 900.0
 ACTIVE_ROUNDS = 3
 log = logging.getLogger(__name__)
@@ -69,8 +75,7 @@ class PeerBook:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._peers: OrderedDict[str, Peer] = OrderedDict()
-        self._saved = _load(path) if path is not None else {}
+        self._peers = _load(path) if path is not None else OrderedDict[str, Peer]()
 
     def saw(self, record: Record, lag_s: float, latency_ms: float | None = None) -> None:
         """Note a peer's good record."""
@@ -111,39 +116,78 @@ class PeerBook:
         return sorted(found, key=lambda r: r.seen, reverse=True)
 
     def contacts(self) -> list[str]:
-        """Multiaddrs, peer id included, of peers met lately or before, the latest last."""
+        """Multiaddrs, peer id included, of the peers met last, the latest last."""
         with self._lock:
-            now = {p: (peer.record.seen, peer.maddrs) for p, peer in self._peers.items()}
-        merged = {**self._saved, **now}
-        newest = sorted(merged.items(), key=lambda item: item[1][0])[-MAX_SAVED:]
-        return [f"{m}/p2p/{peer_id}" for peer_id, (_, maddrs) in newest for m in maddrs]
+            met = sorted(self._peers.values(), key=lambda peer: peer.record.seen)
+        newest = [peer for peer in met if peer.maddrs][-MAX_CONTACTS:]
+        return [f"{m}/p2p/{peer.record.peer_id}" for peer in newest for m in peer.maddrs]
 
     def save(self) -> None:
-        """Write the contacts; a disk that refuses costs the next start a few addresses."""
+        """Write it down; a disk that refuses costs the next start a few acquaintances."""
         if self._path is None:
             return
-        data = {"version": 1, "contacts": self.contacts(), "saved": time.time()}
+        with self._lock:
+            rows = [_to_row(peer) for peer in self._peers.values()]
+        data = {"version": VERSION, "saved": time.time(), "peers": rows}
         try:
-            atomic_write(self._path, json.dumps(data, indent=1).encode())
+            atomic_write(self._path, json.dumps(data).encode())
         except StorageError as error:
             log.warning("the peer book was not saved: %s", error)
 
 
-def _load(path: Path) -> dict[str, tuple[float, tuple[str, ...]]]:
+def _load(path: Path) -> OrderedDict[str, Peer]:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ValueError("it is too large")
-        data = json.loads(path.read_bytes())
-        contacts = [c for c in data["contacts"] if is_maddr(c.rsplit("/p2p/", 1)[0])]
+        data = boundedjson.decode(path.read_bytes())
+        if data["version"] != VERSION:
+            raise ValueError("it is of another version")
+        found = [_from_row(row) for row in data["peers"][-MAX_PEERS:]]
     except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return OrderedDict()
+    except (OSError, ValueError, KeyError, TypeError) as error:
         log.warning("the peer book %s cannot be read (%r); starting with an empty one", path, error)
-        return {}
-    found: dict[str, tuple[float, tuple[str, ...]]] = {}
-    for position, contact in enumerate(contacts[-4 * MAX_SAVED :]):
-        address, _, peer_id = contact.rpartition("/p2p/")
-        if address and peer_id:
-            earlier = found.get(peer_id, (0.0, ()))[1]
-            found[peer_id] = (float(position), (*earlier, address)[-4:])
-    return found
+        return OrderedDict()
+    return OrderedDict((peer.record.peer_id, peer) for peer in found)
+
+
+def _to_row(peer: Peer) -> dict[str, Any]:
+    record = peer.record
+    return {
+        "peer_id": record.peer_id,
+        "seen": record.seen,
+        "round": record.round,
+        "stage": record.stage,
+        "reward_mean": record.reward_mean,
+        "latency_ms": record.latency_ms,
+        "lag_s": peer.lag_s,
+        "missed": peer.missed,
+        "maddrs": peer.maddrs,
+    }
+
+
+def _from_row(row: dict[str, Any]) -> Peer:
+    """ValueError, KeyError or TypeError for what `_to_row` does not make."""
+    maddrs, peer_id = row["maddrs"], row["peer_id"]
+    if not is_peer_id(peer_id) or not all(is_maddr(m) for m in maddrs):
+        raise ValueError("a peer without a peer id, or with an address that is none")
+    latency_ms = row["latency_ms"]
+    numbers = [row["seen"], row["reward_mean"], row["lag_s"], latency_ms or 0.0]
+    whole = [row["round"], row["stage"], row["missed"]]
+    if not all(isinstance(n, (int, float)) and math.isfinite(n) for n in numbers):
+        raise ValueError("a number that is none")
+    if not all(type(n) is int for n in whole):
+        raise ValueError("a number that is not whole")
+    record = PeerRecord(
+        peer_id=peer_id,
+        name=animal_name(peer_id),
+        round=row["round"],
+        stage=row["stage"],
+        digest="",
+        size_bytes=0,
+        groups=0,
+        reward_mean=row["reward_mean"],
+        seen=row["seen"],
+        latency_ms=latency_ms,
+    )
+    return Peer(record, tuple(maddrs[:MAX_MADDRS]), row["lag_s"], row["missed"])

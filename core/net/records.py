@@ -215,4 +215,8 @@ def is_maddr(text: object) -> bool:
 def is_peer_maddr(text: str) -> bool:
     """Whether `text` looks like a multiaddr that ends in a peer id."""
     address, found, peer_id = text.rpartition("/p2p/")
-    return bool(found) and is_maddr(address) and bool(_PEER_ID.fullmatch(peer_id))
+    return bool(found) and is_maddr(address) and is_peer_id(peer_id)
+
+
+def is_peer_id(text: object) -> bool:
+    return type(text) is str and bool(_PEER_ID.fullmatch(text))

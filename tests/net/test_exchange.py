@@ -58,7 +58,7 @@ def test_three_nodes_exchange_in_several_rounds(make_node):
         assert {p.peer_id for p in node.exchange.peers()} == {n.peer_id for n in others}
     nodes[1].close()
     saved = json.loads((nodes[1].folder / "peers.json").read_text())
-    assert any(first.peer_id in contact for contact in saved["contacts"])
+    assert first.peer_id in {row["peer_id"] for row in saved["peers"]}
 
 
 def test_a_slow_peer_is_waited_for_and_a_dead_one_is_not_for_long(make_node):
