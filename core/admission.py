@@ -46,6 +46,7 @@ REASONS = {
     "schedule": "The task is not one that this peer has in this round.",
     "task": "The task could not be rebuilt here.",
     "unscored": "The scorer here could not score this group.",
+    "held_out": "The question is one of those that this node keeps for evaluation.",
     "cost": "Scoring an answer had to be cut off, so this peer's groups are not scored any more.",
     "busy": "There was no time left to score more groups of this peer.",
     "no_signal": "All completions earned the same reward, so there is nothing to learn from.",

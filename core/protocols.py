@@ -88,6 +88,9 @@ class Questions(Protocol):
     def find(self, question_digest: str) -> TaskId | None:
         """The task of that question, if it is one that a GenRL node can have been asked."""
 
+    def is_held_out(self, task_id: TaskId) -> bool:
+        """Whether its question is one of those that are kept for evaluation."""
+
     def entry(self, task_id: TaskId) -> TaskEntry:
         """What a GenRL node needs in order to score it; WaggleError when it cannot be made."""
 

@@ -194,6 +194,8 @@ class GenrlExchange:
             if task is None:
                 detail = "no task of this swarm asks the question with that digest"
                 refused.append(Refusal(item.batch_id, "task", detail))
+            elif self._questions.is_held_out(task):
+                refused.append(Refusal(str(task), "held_out"))
             else:
                 rollouts = tuple(Rollout(text) for text in item.actions)
                 groups.append(RolloutGroup(task, peer_id, round, rollouts))

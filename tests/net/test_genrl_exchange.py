@@ -22,7 +22,7 @@ from typing import Any
 import msgpack
 import pytest
 
-from core import admission
+from core import admission, quarantine
 from core.errors import TransientError
 from core.home import REPO_ROOT
 from core.net import genrl
@@ -37,6 +37,7 @@ from core.rollouts import Rollout, RolloutGroup, TaskId
 from core.schema import Config, GameSection
 from core.training import tasks
 from core.training.games import load_game
+from core.training.games.originals import known_questions
 from core.training.games.reasoning import ReasoningGame
 from core.training.scoring import Scorer
 from tests.conftest import wait_until
@@ -209,6 +210,20 @@ def test_an_unknown_question_is_refused_for_itself(
     stranger.put(round, genrl.encode([unknown, known]))
     (got,) = waggle.gather(round)
     assert [(r.task, r.reason) for r in got.refused] == [(genrl.batch_id(unknown.question), "task")]
+    assert [group.task for group in got.groups] == [TASK]
+
+
+def test_a_question_kept_for_evaluation_is_no_fault_of_the_peer(
+    swarm: tuple[Waggle, Waggle, Stranger], game: ReasoningGame
+) -> None:
+    waggle, _, stranger = swarm
+    round = next(numbers)
+    kept = next(t for t in known_questions(game.task_set).values() if game.is_held_out(t))
+    stranger.put(round, value_of(game, kept, TASK))
+    (got,) = waggle.gather(round)
+    assert [(r.task, r.reason) for r in got.refused] == [(str(kept), "held_out")]
+    assert "held_out" in admission.REASONS
+    assert "held_out" not in quarantine.WEIGHTS
     assert [group.task for group in got.groups] == [TASK]
 
 

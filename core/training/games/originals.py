@@ -17,7 +17,6 @@ without a fixed seed in the configuration, and of a reasoning-gym that makes oth
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
 
 from core.rollouts import TaskId
 from core.training.tasks import TaskSet
@@ -28,8 +27,8 @@ def digest(question: str) -> str:
     return hashlib.md5(question.encode(), usedforsecurity=False).hexdigest()
 
 
-def known_questions(task_set: TaskSet, held_out: Collection[str]) -> dict[str, TaskId]:
-    """Every question that a GenRL node of this task set may send, by digest, but for `held_out`.
+def known_questions(task_set: TaskSet) -> dict[str, TaskId]:
+    """Every question that a GenRL node of this task set may send, by digest.
 
     Empty when no dataset of the set has a `genrl_seed`.
     """
@@ -39,7 +38,5 @@ def known_questions(task_set: TaskSet, held_out: Collection[str]) -> dict[str, T
             continue
         for index in range(task_set.index_range):
             task_id = TaskId(spec.name, spec.genrl_seed, index)
-            question = task_set.build(task_id).question
-            if question not in held_out:
-                found.setdefault(digest(question), task_id)
+            found.setdefault(digest(task_set.build(task_id).question), task_id)
     return found

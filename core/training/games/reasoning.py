@@ -91,11 +91,16 @@ class ReasoningGame:
         return self.scorer.counts.timeouts + self.scorer.counts.fatal
 
     def find(self, question_digest: str) -> TaskId | None:
-        """The task that a GenRL node names so; None for any that it cannot have been asked."""
+        """See `core.protocols.Questions`."""
         return self._known_questions.get(question_digest)
 
+    def is_held_out(self, task_id: TaskId) -> bool:
+        """See `core.protocols.Questions`."""
+        kept = self._held_out_questions
+        return bool(kept) and self._task(task_id).question in kept
+
     def entry(self, task_id: TaskId) -> TaskEntry:
-        """What a GenRL node must be told to score this task with its own scorer."""
+        """See `core.protocols.Questions`."""
         question, answer, metadata = self.task_set.entry(task_id)
         metadata |= {"source_dataset": task_id.dataset, "dataset_index": 0, "split": "train"}
         return TaskEntry(question, answer, json.loads(json.dumps(metadata, default=str)))
@@ -114,7 +119,7 @@ class ReasoningGame:
                 task_id = TaskId(
                     self._dataset(pick / 2**128), seed, number % self.task_set.index_range
                 )
-                if task_id not in chosen and not self._asks_held_out(task_id):
+                if task_id not in chosen and not self.is_held_out(task_id):
                     break
             chosen[task_id] = None
         return tuple(chosen)
@@ -130,14 +135,9 @@ class ReasoningGame:
         text = "\0".join([self.rules_digest, *map(str, parts)])
         return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest(), "big")
 
-    def _asks_held_out(self, task_id: TaskId) -> bool:
-        return bool(self._held_out_questions) and (
-            self._task(task_id).question in self._held_out_questions
-        )
-
     @functools.cached_property
     def _known_questions(self) -> dict[str, TaskId]:
-        return known_questions(self.task_set, self._held_out_questions)
+        return known_questions(self.task_set)
 
     @functools.cached_property
     def _held_out_questions(self) -> frozenset[str]:
