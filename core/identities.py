@@ -103,9 +103,12 @@ def read_backup(source: Path) -> Backup:
     return read(read_small(source), str(source))
 
 
-def default_target(identity: Identity) -> Path:
-    """Where a backup goes when nobody says where: the person's own folder, not the node's."""
-    return Path.home() / f"waggle-{identity.name.replace(' ', '-')}.backup"
+def default_target(name: str) -> Path:
+    """Where a backup goes when nobody says where: the person's own folder, not the node's.
+
+    name: the node's.
+    """
+    return Path("~") / f"waggle-{name.replace(' ', '-')}.backup"
 
 
 def read_small(source: Path) -> bytes:

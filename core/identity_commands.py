@@ -61,7 +61,7 @@ def take_over(home: Home, source: str, aside: bool, as_json: bool) -> int:
 def back_up(home: Home, target: str | None, passphrase_file: str | None, as_json: bool) -> int:
     """Ask for a passphrase twice, unless it is given, and write the backup."""
     identity = identities.existing(home)
-    path = Path(target) if target else identities.default_target(identity)
+    path = Path(target) if target else identities.default_target(identity.name)
     secret = passphrase.given(passphrase_file)
     if secret is None:
         print(

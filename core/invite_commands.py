@@ -194,23 +194,7 @@ def _short(value: Any) -> str:
 
 
 def _text(source: str) -> str:
-    """The text of an invite: given as it is, in a file, or on standard input."""
-    if source == "-":
-        return sys.stdin.read(2 * invite.MAX_TEXT + 1)
-    if source.strip().startswith(invite.SCHEME):
-        return source
-    path = Path(source).expanduser()
-    if len(source) > 4000 or not path.is_file():
-        raise WaggleError(
-            f"{clean(source[:60])} is neither an invite nor a file",
-            f"an invite begins with {invite.SCHEME}",
-            "Put an invite in quotes, or save it to a file and give its name",
-        )
-    try:
-        with path.open("rb") as file:
-            return file.read(2 * invite.MAX_TEXT + 1).decode("utf-8", "replace")
-    except OSError as error:
-        raise WaggleError(f"Cannot read {path}", error.strerror or str(error)) from error
+    return sys.stdin.read(2 * invite.MAX_TEXT + 1) if source == "-" else joining.text_of(source)
 
 
 def _facts(found: Invite) -> dict[str, Any]:

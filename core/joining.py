@@ -18,6 +18,7 @@ from core import addresses, config, invite
 from core.errors import ConfigError, WaggleError
 from core.home import Home, atomic_write
 from core.invite import AGREED, Invite
+from core.reports import clean
 
 PROFILE = "join"
 OF_A_SWARM = (
@@ -47,6 +48,26 @@ def read(text: str, now: float | None = None) -> Invite:
     except ConfigError as error:
         raise WaggleError("This invite cannot be used", str(error), invite.ASK) from error
     return found
+
+
+def text_of(source: str) -> str:
+    """The text of an invite that is given as it is, or as the path of a file. WaggleError."""
+    if invite.SCHEME in source:
+        return source
+    if not source.strip():
+        raise WaggleError("The invite is missing", "", f"It begins with {invite.SCHEME}")
+    path = Path(source.strip()).expanduser()
+    if len(source) > 4000 or not path.is_file():
+        raise WaggleError(
+            f"{clean(source.strip()[:60])!r} is neither an invite nor a file",
+            f"an invite begins with {invite.SCHEME}",
+            "Paste all of it, or give the name of a file with it",
+        )
+    try:
+        with path.open("rb") as file:
+            return file.read(2 * invite.MAX_TEXT + 1).decode("utf-8", "replace")
+    except OSError as error:
+        raise WaggleError(f"Cannot read {path}", error.strerror or str(error)) from error
 
 
 def settings_of(found: Invite, home: Home) -> dict[str, Any]:
@@ -168,16 +189,15 @@ def facts(found: Invite) -> list[tuple[str, str]]:
     rounds += f"completions, at most {tokens} tokens each"
     until = time.strftime("%Y-%m-%d %H:%M", time.localtime(found.expires))
     rows = [
-        ("swarm", found.swarm),
-        ("owner", f"{animal_name(found.owner)}  {found.owner}"),
-        ("coordinator", f"{found.contract} at {_place(found.rpc_url)}, chain {found.chain_id}"),
+        ("swarm", f"{found.swarm}; the invite is valid until {until}"),
+        ("signed by", f"{animal_name(found.owner)}  {found.owner}"),
+        ("coordinator", f"{found.contract} at {_place(found.rpc_url)}"),
         ("bootnodes", " ".join(each.partition("/p2p/")[0] for each in found.bootnodes)),
         ("tasks", f"{task_set.name}: {names}"),
         ("rounds", rounds),
-        ("valid until", f"{until}, signed by the owner; made with Waggle {found.waggle}"),
     ]
     if given.get("swarm.genrl"):
-        rows.insert(-1, ("GenRL", "nodes of the original may take part; theirs are unsigned"))
+        rows.append(("GenRL", "nodes of the original take part; what they send is unsigned"))
     return rows
 
 

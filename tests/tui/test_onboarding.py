@@ -11,11 +11,12 @@ import pytest
 from textual.events import Paste
 from textual.pilot import Pilot
 
-from core import config
+from core import config, hosting, identities, invite_commands, joining
 from core.chain import account
 from core.errors import ConfigError
 from core.home import Home
 from core.net import identity
+from core.training import tasks
 from tests.tui.conftest import settle
 from tests.tui.support import START, ReplayNode, begin
 from tui import capture
@@ -26,6 +27,7 @@ from tui.screens.onboarding.draft import Draft
 from tui.screens.onboarding.model import check_model
 from tui.screens.onboarding.ready import user_values
 from tui.screens.onboarding.screen import OnboardingScreen
+from tui.widgets.choices import Choices
 
 BOOTNODE = "/ip4/127.0.0.1/tcp/4001/p2p/QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N"
 KEY = "11" * 32
@@ -111,7 +113,7 @@ async def test_going_back_loses_nothing(home: Home) -> None:
 async def test_joining_needs_addresses_and_checks_them(home: Home) -> None:
     app, node = console(home)
     async with app.run_test() as pilot:
-        await pilot.press("down", "down", "enter")
+        await pilot.press("down", "down", "down", "enter")
         await settle(pilot, lambda: True)
         assert "RPC URL is missing" in capture.text_of(app)
         for text in ("http://127.0.0.1:8545", "0x" + "ab" * 20, "nonsense"):
@@ -137,7 +139,7 @@ async def test_importing_an_identity_shows_who_the_node_is_now(home: Home, tmp_p
         await go(pilot, 1)
         await settle(pilot, lambda: bool(screen(app).step.draft.peer_id))
         first = screen(app).step.draft.peer_id
-        await pilot.press("down", "tab")
+        await pilot.press("down", "down", "tab")
         await paste(pilot, str(tmp_path / "swarm.pem"))
         await pilot.press("enter")
         await settle(pilot, lambda: screen(app).step.draft.peer_id == other.peer_id)
@@ -155,13 +157,112 @@ async def test_a_broken_identity_is_told_and_stays(home: Home, tmp_path: Path) -
         await go(pilot, 1)
         for path in (tmp_path / "bad.pem", tmp_path / "missing.pem"):
             await settle(pilot, lambda: bool(screen(app).step.draft.peer_id))
-            await pilot.press("down", "tab", "ctrl+u")
+            await pilot.press("down", "down", "tab", "ctrl+u")
             await paste(pilot, str(path))
             await pilot.press("enter")
             await settle(pilot, lambda: not screen(app)._busy)
             assert path.name in capture.text_of(app).replace("\n  ", "")
             assert screen(app).position == 1
             await pilot.press("shift+tab")
+
+
+async def test_a_backup_is_offered_and_made(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    app, _ = console(home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await go(pilot, 1)
+        await settle(pilot, lambda: bool(screen(app).step.draft.peer_id))
+        assert "backup   none yet" in capture.text_of(app)
+        for first, second, told in (
+            ("four unrelated words", "four related words", "two passphrases differ"),
+            ("short", "short", "shorter than 10"),
+            ("four unrelated words", "four unrelated words", " s ago: ~/waggle-"),
+        ):
+            screen(app).step.query_one(Choices).focus()
+            await pilot.press("up", "up", "down", "tab", "ctrl+u")
+            await paste(pilot, first)
+            await pilot.press("tab", "ctrl+u")
+            await paste(pilot, second)
+            assert first not in capture.text_of(app)
+            await pilot.press("enter")
+            await settle(pilot, lambda: told in capture.text_of(app))  # noqa: B023
+            await settle(pilot, lambda: not screen(app)._busy)
+            assert screen(app).position == 1
+        await go(pilot, 2)
+    peer_id = identity.load(home.identity).peer_id
+    note = identities.backup_note(home, peer_id)
+    assert note is not None
+    assert Path(note.path).parent == tmp_path
+    restored = identities.restore(Home(tmp_path / "other"), Path(note.path), "four unrelated words")
+    assert restored.peer_id == peer_id
+
+
+@pytest.fixture(scope="module")
+def invitation(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """An invite of a swarm hosted in another home, and its contract."""
+    other = Home(tmp_path_factory.mktemp("other") / "home")
+    effective = config.load("solo", other, env={})
+    opening = hosting.plan(effective, other, "127.0.0.1")
+    text, made = invite_commands.create(effective, other, opening, 30)
+    return text, made.contract
+
+
+async def test_an_invite_is_shown_before_it_is_joined(
+    home: Home, invitation: tuple[str, str]
+) -> None:
+    text, contract = invitation
+    app, node = console(home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("down", "down", "enter")
+        await settle(pilot, lambda: True)
+        assert "invite is missing" in capture.text_of(app)
+        await pilot.press("tab")
+        for wrong, told in (("no invite", "neither an invite"), (text[:300], "damaged")):
+            await pilot.press("ctrl+u")
+            await paste(pilot, wrong)
+            await settle(pilot, lambda: told in capture.text_of(app))  # noqa: B023
+        await pilot.press("ctrl+u")
+        lines = "\n".join(text[i : i + 72] for i in range(0, len(text), 72))
+        await paste(pilot, lines)
+        await settle(pilot, lambda: contract in capture.text_of(app))
+        for word in ("valid until", "signed by", "bootnodes", "chain_sum", "8 completions"):
+            assert word in capture.text_of(app)
+        await go(pilot, 1)
+        await pilot.press("escape")
+        await settle(pilot, lambda: screen(app).position == 0)
+        await settle(pilot, lambda: contract in capture.text_of(app))
+        await go(pilot, 5)
+        assert "Joins waggle, the swarm of" in capture.text_of(app)
+        await pilot.press("enter")
+        await settle(pilot, node.started.is_set)
+    effective = config.load(home=home)
+    config.require_complete(effective)
+    assert effective.profile == "join"
+    assert effective.config.chain.contract == contract
+    assert tasks.load(effective.config.game.tasks).name == "tiny"
+
+
+async def test_an_invite_wins_over_what_would_suit_another_model(
+    home: Home, invitation: tuple[str, str]
+) -> None:
+    found = swarm.read_invite(invitation[0])
+    draft = Draft(
+        profile="join",
+        invited=True,
+        invite=found,
+        invite_settings=tuple(joining.settings_of(found, home).items()),
+        model="Qwen/Qwen2.5-0.5B-Instruct",
+        chosen=frozenset({"model.id"}),
+    )
+    wanted = found.settings["sampling.max_new_tokens"]
+    assert draft.settings()["sampling.max_new_tokens"] == wanted
+    assert draft.settings()["training.schedule"] == "constant"
+    before = {"profile": "solo", "swarm": {"host": True}, "console": {"ascii": True}}
+    values = user_values(draft, before)
+    assert values["console"] == {"ascii": True}
+    assert "host" not in values["swarm"]
 
 
 async def test_a_private_key_is_never_echoed(home: Home) -> None:

@@ -111,4 +111,4 @@ def test_onboarding(snap_compare: Any, step: int, size: tuple[int, int]) -> None
 
 def test_joining(snap_compare: Any) -> None:
     app = WaggleApp(Home(Path("home")), None, onboarding=True, ticking=False)
-    assert snap_compare(app, press=["down", "down", "enter"], terminal_size=(80, 24))
+    assert snap_compare(app, press=["down", "down", "down", "enter"], terminal_size=(80, 24))

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Input, Label
+
+
+class _Line(Input):
+    """An input that may take more than the first line of what is pasted."""
+
+    pasted: Callable[[str], str] | None = None
+
+    def on_paste(self, event: events.Paste) -> None:
+        if self.pasted is not None:
+            event.prevent_default()
+            event.stop()
+            self.replace(self.pasted(event.text), *sorted(self.selection))
 
 
 class Field(Horizontal):
@@ -20,9 +35,18 @@ class Field(Horizontal):
     """
 
     def __init__(
-        self, label: str, value: str = "", hint: str = "", secret: bool = False, id: str = ""
+        self,
+        label: str,
+        value: str = "",
+        hint: str = "",
+        secret: bool = False,
+        id: str = "",
+        pasted: Callable[[str], str] | None = None,
     ) -> None:
+        """pasted: what to make of a pasted text of several lines; without it only the first one
+        is taken."""
         super().__init__(id=id)
+        self._pasted = pasted
         self._label = label
         self._first = value
         self._hint = hint
@@ -31,7 +55,8 @@ class Field(Horizontal):
     def compose(self) -> ComposeResult:
         yield Label(self._label, markup=False)
         # No suggester and no history: a secret must not come back in another field.
-        field = Input(self._first, placeholder=self._hint, password=self._secret, compact=True)
+        field = _Line(self._first, placeholder=self._hint, password=self._secret, compact=True)
+        field.pasted = self._pasted
         field.cursor_blink = False  # nothing moves by itself: a blink costs bytes for ever
         yield field
 

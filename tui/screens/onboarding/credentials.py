@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from core import identities
 from core.errors import WaggleError
-from core.home import Home, atomic_write, set_aside
-
-MAX_KEY_BYTES = 64 * 1024
+from core.home import Home
+from core.reports import ago
 
 
 def identity_of(home: Home) -> tuple[str, str]:
@@ -25,30 +25,25 @@ def identity_of(home: Home) -> tuple[str, str]:
 
 def import_identity(home: Home, source: Path) -> tuple[str, str]:
     """Take over a swarm.pem; the identity that was here is kept as swarm.pem.1, .2, ..."""
-    from core.net.identity import load
-
-    data = read_small(source)
-    identity = load(source.expanduser())
-    home.create()
-    if not home.identity.exists() or home.identity.read_bytes() != data:
-        set_aside(home.identity)
-        atomic_write(home.identity, data)
+    identity = identities.take_over(home, source, aside=True)
     return identity.peer_id, identity.name
 
 
-def read_small(source: Path) -> bytes:
-    """The file's bytes; a sentence when it cannot be read or is far too large for a key."""
-    path = source.expanduser()
-    if not path.is_file():
-        raise WaggleError(f"There is no file {path}", "", "Check the path and try again")
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_KEY_BYTES + 1)
-    except OSError as error:
-        raise WaggleError(f"Cannot read {path}", error.strerror or str(error)) from error
-    if len(data) > MAX_KEY_BYTES:
-        raise WaggleError(f"{path} is not a key file", "it is too large")
-    return data
+def back_up_identity(home: Home, target: str, passphrase: str, again: str) -> None:
+    """Write an encrypted backup. WaggleError when the passphrases differ, too."""
+    if passphrase != again:
+        raise WaggleError("The two passphrases differ", "", "Type the same one twice")
+    identities.back_up(home, Path(target), passphrase)
+
+
+def backup_told(home: Home, peer_id: str) -> str:
+    """Of the last backup, in words."""
+    note = identities.backup_note(home, peer_id)
+    if note is None:
+        return "none yet"
+    path = Path(note.path)
+    shown = f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else path
+    return f"{ago(note.time)}: {shown}"
 
 
 def account_of(home: Home) -> str:

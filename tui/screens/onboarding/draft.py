@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core import catalogue
+from core.invite import Invite
 from core.schema import EvalSection, LogSection, ModelSection
 
 LOCAL = {"solo": 1, "trio": 3}
@@ -20,6 +21,12 @@ class Draft:
     rpc_url: str = ""
     contract: str = ""
     bootnodes: tuple[str, ...] = ()
+    invited: bool = False
+    """Joins with the invite, not with the three addresses above."""
+    invite_text: str = ""
+    invite: Invite | None = None
+    invite_settings: tuple[tuple[str, Any], ...] = ()
+    """What it sets, by key."""
     peer_id: str = ""
     name: str = ""
     address: str = ""
@@ -34,13 +41,18 @@ class Draft:
     """Keys that the person set by hand; the others follow the profile."""
 
     @property
+    def way(self) -> str:
+        """The answer to the first question: `invite`, or a profile."""
+        return "invite" if self.invited else self.profile
+
+    @property
     def local(self) -> bool:
         return self.profile in LOCAL
 
     def settings(self) -> dict[str, Any]:
         """Dotted key -> value, only what differs from what the profile says."""
         out: dict[str, Any] = {}
-        if not self.local:
+        if not self.local and not self.invited:
             out["chain.rpc_url"] = self.rpc_url
             out["chain.contract"] = self.contract
             out["net.bootnodes"] = list(self.bootnodes)
@@ -54,4 +66,6 @@ class Draft:
             out["eval.every_rounds"] = self.eval_every
         if "log.level" in self.chosen:
             out["log.level"] = self.log_level
+        if self.invited:
+            out |= dict(self.invite_settings)  # over what would suit another model
         return out

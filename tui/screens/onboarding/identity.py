@@ -1,4 +1,6 @@
-"""Step 2: the peer identity. A new one is ready at once; an existing swarm.pem can be imported."""
+"""Step 2: the peer identity. A new one is ready at once; an existing swarm.pem can be imported,
+and either is backed up here if the person wants it.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,10 @@ from pathlib import Path
 
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.containers import Vertical
 from textual.widgets import Static
 
+from core import identities
 from core.errors import WaggleError
 from tui.screens.onboarding import credentials
 from tui.screens.onboarding.draft import Draft
@@ -21,9 +25,18 @@ from tui.widgets.field import Field
 CHOICES = (
     Choice("keep", "Use this identity"),
     Choice(
+        "backup",
+        "Make an encrypted backup of it",
+        "Without a copy, a lost disk is the end of this node's name.",
+    ),
+    Choice(
         "import", "Import a swarm.pem", "From another node of yours; this one is kept beside it."
     ),
 )
+
+
+def _target(name: str) -> str:
+    return str(identities.default_target(name))
 
 
 class IdentityStep(Step):
@@ -38,9 +51,15 @@ class IdentityStep(Step):
         yield Static(id="card", markup=False)
         yield Choices(CHOICES, glyphs=self.glyphs, id="identity")
         yield Field("Path of the swarm.pem", "", "~/swarm.pem", id="pem")
+        with Vertical(id="backup"):
+            yield Field("Passphrase", secret=True, id="passphrase")
+            yield Field("The same again", secret=True, id="again")
+            name = self.draft.name
+            yield Field("File", _target(name) if name else "", id="target")
         yield Static(
-            f"The key is {self.home.identity}. Keep a copy of it in a safe place: whoever has it "
-            "is this node, and it cannot be made again.",
+            f"The key is {self.home.identity}. Whoever has it is this node, and it cannot be made "
+            "again. Later: waggle identity backup.",
+            id="why",
             classes="about",
             markup=False,
         )
@@ -64,6 +83,8 @@ class IdentityStep(Step):
             peer_id, name = await asyncio.to_thread(credentials.identity_of, self.home)
             self.draft = replace(self.draft, peer_id=peer_id, name=name)
         self._card(self.draft.name, self.draft.peer_id)
+        for field in self.query("#target").results(Field):
+            field.input.value = field.value or _target(self.draft.name)
 
     def _card(self, name: str, peer_id: str) -> None:
         plain = self.glyphs.ascii
@@ -72,6 +93,9 @@ class IdentityStep(Step):
         text.append(clean(name, ascii_only=plain), "bold")
         text.append("\npeer id  ", "dim")
         text.append(clean(peer_id, ascii_only=plain))
+        if peer_id:
+            text.append("\nbackup   ", "dim")
+            text.append(clean(credentials.backup_told(self.home, peer_id), ascii_only=plain))
         for card in self.query("#card").results(Static):
             card.update(text)  # none is there any more when the person has gone on meanwhile
 
@@ -79,10 +103,30 @@ class IdentityStep(Step):
         self._show()
 
     def _show(self) -> None:
-        self.query_one("#pem").display = self.query_one(Choices).chosen.id == "import"
+        chosen = self.query_one(Choices).chosen.id
+        self.query_one("#pem").display = chosen == "import"
+        self.query_one("#backup").display = chosen == "backup"
+        self.query_one("#why").display = chosen != "backup"  # its lines are needed
+
+    async def _back_up(self) -> None:
+        await self._ensure()
+        secrets = [self.query_one(f"#{name}", Field) for name in ("passphrase", "again")]
+        await asyncio.to_thread(
+            credentials.back_up_identity,
+            self.home,
+            self.query_one("#target", Field).value,
+            *(field.input.value for field in secrets),
+        )
+        for field in secrets:
+            field.clear()
+        self._card(self.draft.name, self.draft.peer_id)
 
     async def accept(self) -> Draft | None:
         choices = self.query_one(Choices)
+        if choices.chosen.id == "backup":
+            await self._back_up()
+            choices.index = 0  # shows that there is one; the next Enter goes on
+            return None
         if choices.chosen.id == "import":
             source = Path(self.query_one("#pem", Field).value)
             found = await asyncio.to_thread(credentials.import_identity, self.home, source)

@@ -8,7 +8,7 @@ from typing import Any
 from rich.text import Text
 from textual.app import ComposeResult
 
-from core import config
+from core import config, joining
 from core.config import Effective, Origin
 from core.home import Home
 from tui.draw import Pen, line
@@ -20,6 +20,8 @@ from tui.widgets.lines import Lines
 
 def user_values(draft: Draft, before: dict[str, Any]) -> dict[str, Any]:
     """What goes into config.yaml: what was there before, and over it what was chosen."""
+    if draft.invited:
+        return joining.merged(draft.settings(), before)
     out: dict[str, Any] = {"profile": draft.profile}
     for name, section in before.items():
         if name != "profile":
@@ -59,12 +61,20 @@ def told_value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value) or "-"
 
 
+def _joins(draft: Draft) -> str:
+    if draft.invite is None or not draft.invited:
+        return f"Joins the swarm of {draft.contract}."
+    from core.net.names import animal_name
+
+    return f"Joins {draft.invite.swarm}, the swarm of {animal_name(draft.invite.owner)}."
+
+
 def ready_text(view: tuple[Draft, Effective], width: int, pen: Pen) -> Text:
     draft, effective = view
     text = line()
     nodes = LOCAL.get(draft.profile)
     plan = (
-        f"Joins the swarm of {draft.contract}."
+        _joins(draft)
         if nodes is None
         else f"{'One node' if nodes == 1 else f'{nodes} nodes'} on this machine, "
         "with a chain of their own."
@@ -106,5 +116,7 @@ class ReadyStep(Step):
         effective = preview(self.draft, self.home)
         config.require_complete(effective)
         values = user_values(self.draft, config.user_config(self.home))
+        if self.draft.invited and self.draft.invite is not None:
+            joining.write_tasks(self.draft.invite, self.home)
         config.save_user_config(self.home, values)
         return self.draft
