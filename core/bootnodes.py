@@ -78,7 +78,7 @@ class Bootnodes:
         found = usable(listed, self._me)
         if found != self._known:
             self._known = found
-            log.info("the coordinator lists %d bootnodes", len(found))
+            log.info("bootnodes of the coordinator: %s", ", ".join(found) or "none")
             self._learn(found)
         if not self._publishes:
             return True
