@@ -127,6 +127,7 @@ class Hunt:
             self._read(now, min(CALL_TIMEOUT_S, max(timeout_s, 0.1)))
             self._collect()
             if now >= deadline:
+                self.missed |= set(self._awaited(now))
                 break
             held = self._fetch(now) if self._answers else 0
             if self._answers and self._over(now, held):
