@@ -21,7 +21,7 @@ import hashlib
 import math
 import random
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -103,7 +103,7 @@ def admit(
     *,
     my_peer_id: str,
     round: int,
-    seen_digests: Collection[str],
+    seen_digests: Container[str],
     clock: Callable[[], float] = time.monotonic,
 ) -> tuple[list[RolloutGroup], list[Rejection]]:
     """The groups of one peer's contribution that may be trained on, scored here; and the others.
@@ -164,7 +164,7 @@ class _Check:
         config: Config,
         my_peer_id: str,
         round: int,
-        seen_digests: Collection[str],
+        seen_digests: Container[str],
         clock: Callable[[], float],
     ) -> None:
         self._record = record

@@ -99,7 +99,7 @@ class Gatekeeper:
             self._config,
             my_peer_id=self._me,
             round=round,
-            seen_digests=self._remembered.digests,
+            seen_digests=self._remembered,
         )
         self._remember(groups)
         return _Verdict(record, groups, rejections)

@@ -8,7 +8,7 @@ the round in which it came. Without a path nothing outlives the object. Worker t
 from __future__ import annotations
 
 import sqlite3
-from collections import OrderedDict, deque
+from collections import deque
 from pathlib import Path
 
 from core.errors import StorageError
@@ -18,7 +18,7 @@ from core.quarantine import MAX_PEERS, Book, Standing, is_held
 DIGESTS = 20_000
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS seen_digests (number INTEGER PRIMARY KEY, digest TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS seen_digests (number INTEGER PRIMARY KEY, digest BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS standings (
     account TEXT PRIMARY KEY, strikes REAL NOT NULL, at REAL NOT NULL, held INTEGER NOT NULL,
     until REAL NOT NULL, times INTEGER NOT NULL, reason TEXT NOT NULL);
@@ -31,8 +31,9 @@ class Remembered:
     def __init__(self, path: Path | None = None) -> None:
         """Read what an earlier run has left. StorageError when the file cannot be used."""
         self.book: Book = {}
-        self._digests: OrderedDict[str, None] = OrderedDict()
-        self._fresh: deque[str] = deque(maxlen=DIGESTS)
+        self._order: deque[bytes] = deque()
+        self._digests: set[bytes] = set()
+        self._fresh: deque[bytes] = deque(maxlen=DIGESTS)
         self._written: Book = {}
         self._path = path
         self._db: sqlite3.Connection | None = None
@@ -41,21 +42,29 @@ class Remembered:
                 path.touch(mode=0o600, exist_ok=True)
             self._read(path)
 
-    @property
-    def digests(self) -> OrderedDict[str, None]:
-        """Oldest first. To look into, not to change."""
-        return self._digests
+    def __contains__(self, digest: object) -> bool:
+        """Whether this group, by its hex digest, is among those remembered."""
+        return isinstance(digest, str) and _short(digest) in self._digests
+
+    def __len__(self) -> int:
+        return len(self._digests)
 
     def holds(self, peer_id: str) -> bool:
         """Whether this peer's signed contributions are left alone now."""
         return is_held(self.book, peer_id)
 
     def add(self, digest: str) -> None:
-        if digest not in self._digests:
-            self._digests[digest] = None
-            self._fresh.append(digest)
-            while len(self._digests) > DIGESTS:
-                self._digests.popitem(last=False)
+        """Remember a group by its hex digest; the oldest makes room."""
+        short = _short(digest)
+        if short not in self._digests:
+            self._fresh.append(short)
+            self._keep(short)
+
+    def _keep(self, short: bytes) -> None:
+        self._digests.add(short)
+        self._order.append(short)
+        if len(self._order) > DIGESTS:
+            self._digests.discard(self._order.popleft())
 
     def commit(self) -> None:
         """Write what is new. StorageError when the disk refuses; the next commit tries again."""
@@ -101,7 +110,8 @@ class Remembered:
             rows = self._db.execute(
                 "SELECT digest FROM seen_digests ORDER BY number DESC LIMIT ?", (DIGESTS,)
             )
-            self._digests.update((str(digest), None) for (digest,) in reversed(rows.fetchall()))
+            for (digest,) in reversed(rows.fetchall()):
+                self._keep(bytes(digest))
             accounts = self._db.execute(
                 "SELECT account, strikes, at, held, until, times, reason FROM standings LIMIT ?",
                 (MAX_PEERS,),
@@ -120,3 +130,8 @@ class Remembered:
             str(error),
             "Check disk space and permissions; the round goes on without it",
         )
+
+
+def _short(digest: str) -> bytes:
+    """Half of a SHA-256 is plenty to know a copy by, and it is held thousands of times."""
+    return bytes.fromhex(digest)[:16]

@@ -9,16 +9,11 @@ import pytest
 
 from core.net.identity import Identity, load_or_create
 from core.rollouts import Rollout, RolloutGroup
-from core.schema import Config, GameSection, SamplingSection
 from core.training.games import load_game
 from core.training.games.reasoning import ReasoningGame
-from tests.hostile.corpus import Scene
+from tests.hostile.corpus import CONFIG, Scene
 
 ROUND = 12
-CONFIG = Config(
-    game=GameSection(groups=6, generations=4, groups_per_peer=3, foreign_groups=4),
-    sampling=SamplingSection(max_new_tokens=32),
-)
 
 
 @pytest.fixture(scope="package")

@@ -24,7 +24,15 @@ from core.net import records, wire
 from core.net.identity import Identity
 from core.protocols import Game
 from core.rollouts import Rollout, RolloutGroup, TaskId
+from core.schema import Config, GameSection, SamplingSection
 
+CONFIG = Config(
+    game=GameSection(groups=6, generations=4, groups_per_peer=3, foreign_groups=4),
+    sampling=SamplingSection(max_new_tokens=32),
+)
+"""The rules of the swarm that the corpus is made for."""
+HANGING, TRICKLE = "stream: one that never ends", "stream: a trickle"
+"""Not bytes but behaviour, see `raider.py`."""
 UNICODE_TRICKS = "\x1b]0;owned\x07\x1b[2J\x1b[31m[bold red]\\[/bold] \u202egnp.exe [link=file:///]x"
 EXPLOITS = (
     "__import__('os').system('touch {canary}')",

@@ -17,8 +17,8 @@ from core.net.peers import describe
 from core.protocols import Gathered
 from core.rollouts import RolloutGroup
 from core.training.games.reasoning import ReasoningGame
-from tests.hostile.conftest import CONFIG, ROUND
-from tests.hostile.corpus import EXPLOITS, Attempt, Item, Scene, corpus
+from tests.hostile.conftest import ROUND
+from tests.hostile.corpus import CONFIG, EXPLOITS, Attempt, Item, Scene, corpus
 
 LIMITS = wire.Limits()
 ITEMS = {f"{item.door}: {item.name}": item for item in corpus()}

@@ -23,7 +23,8 @@ from core.rollouts import Rollout, RolloutGroup
 from core.schema import AdmissionSection, Config
 from core.training.games import load_game
 from core.training.games.reasoning import ReasoningGame
-from tests.hostile.conftest import CONFIG, ROUND
+from tests.hostile.conftest import ROUND
+from tests.hostile.corpus import CONFIG
 
 ME, GOOD, BAD = "QmMe", "QmGood", "QmBad"
 
