@@ -90,6 +90,33 @@ class ServiceChanged(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class NetChanged(Event):
+    """How this node stands in the network; when that changes, and every half minute meanwhile.
+
+    bootnodes: each `maddr`, `outcome` (`waiting`, `connected`, `failed`, `invalid`), `why`,
+    `tries`, `next_at` (Unix seconds), `latency_ms`. reach: `unknown`, `reachable`, `unreachable`.
+    relays: nodes that relay to this one. skew_s: this clock minus that of `skew_peers` others.
+    lan: nodes found on the local network. restarts: of the sidecar and its daemon. note: a port
+    that was taken.
+    """
+
+    status: str
+    maddrs: list[str] = field(default_factory=list)
+    peers: int = 0
+    bootnodes: list[dict[str, Any]] = field(default_factory=list)
+    reach: str = "unknown"
+    reach_words: str = ""
+    relays: int = 0
+    skew_s: float = 0.0
+    skew_peers: int = 0
+    lan: int = 0
+    restarts: int = 0
+    rss_mib: float = 0.0
+    daemon_rss_mib: float = 0.0
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelLoaded(Event):
     """recipe: how it is trained, in words. machine: what was measured to pay here, in words.
 

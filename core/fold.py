@@ -54,6 +54,7 @@ def _node_started(state: NodeState, event: events.NodeStarted) -> NodeState:
         stop_reason="",
         paused=False,
         services={},
+        net=None,
         phase=Phase("start", since=event.time),
         deadline=None,
     )
@@ -68,6 +69,19 @@ def _node_stopped(state: NodeState, event: events.NodeStopped) -> NodeState:
 def _service_changed(state: NodeState, event: events.ServiceChanged) -> NodeState:
     service = Service(cut(event.status, 20), cut(event.detail), event.time)
     return replace(state, services=put(state.services, event.service, service, MAX_NAMES))
+
+
+def _net_changed(state: NodeState, event: events.NetChanged) -> NodeState:
+    kept = replace(
+        event,
+        maddrs=[cut(maddr, 400) for maddr in event.maddrs[:16]],
+        bootnodes=[row for row in event.bootnodes[:16] if len(str(row)) <= MAX_TEXT],
+        status=cut(event.status, 20),
+        reach=cut(event.reach, 20),
+        reach_words=cut(event.reach_words),
+        note=cut(event.note),
+    )
+    return replace(state, net=kept)
 
 
 def _incident(state: NodeState, event: events.Incident) -> NodeState:
@@ -268,6 +282,7 @@ _HANDLERS: dict[type[events.Event], Callable[[NodeState, Any], NodeState]] = {
     events.IdentityBackedUp: lambda state, event: replace(state, backed_up=event.made),
     events.NodeStopped: _node_stopped,
     events.ServiceChanged: _service_changed,
+    events.NetChanged: _net_changed,
     events.ModelLoaded: lambda state, event: replace(state, model=event),
     events.Paused: lambda state, event: replace(state, paused=True),
     events.Resumed: lambda state, event: replace(state, paused=False),

@@ -12,11 +12,14 @@ from core.home import Home
 from core.net.both import BothExchange
 from core.net.exchange import StreamExchange
 from core.net.genrl_exchange import GenrlExchange
+from core.net.hunt import Budget
 from core.net.identity import Identity
-from core.net.link import LinkOptions, NetLink, NetStatus
+from core.net.link import LinkOptions, NetLink
+from core.net.listening import beyond_loopback, parse
 from core.net.peers import PeerBook
 from core.net.records import Record
 from core.net.wire import Limits
+from core.net_news import NetNews
 from core.protocols import Exchange, Questions
 from core.schema import Config
 
@@ -31,7 +34,6 @@ class NetRoom:
         self, config: Config, home: Home, identity: Identity, emit: Callable[[events.Event], None]
     ) -> None:
         self._emit = emit
-        self._told: tuple[str, str] = ("", "")
         self._learned: set[str] = set()
         self._twin_told = -TWIN_EVERY_S
         self._book = PeerBook(home.path / "peers.json")
@@ -43,14 +45,23 @@ class NetRoom:
             announce=tuple(config.net.announce),
             bootnodes=tuple(config.net.bootnodes),
             genrl=config.swarm.genrl,
+            client_mode=config.net.client_mode,
+            relay=config.net.relay,
+            nat_port_map=config.net.nat_port_map,
+            lan_discovery=config.net.lan_discovery and beyond_loopback(parse(config.net.listen)),
+            max_memory_mib=config.net.max_memory_mib,
         )
-        self._link = NetLink(options, self._tell, self._book.contacts)
+        self._link = NetLink(options, NetNews(emit).tell, self._book.contacts)
         self.exchange: Exchange = StreamExchange(
             self._link,
             identity,
             config.swarm.name,
             book=self._book,
             limits=Limits(max_bytes=config.net.max_record_kib * 1024),
+            budget=Budget(
+                peer_timeout_s=config.net.fetch_timeout_s,
+                total_bytes=config.net.max_gather_kib * 1024,
+            ),
             on_twin=self._tell_of_twin,
         )
 
@@ -105,10 +116,3 @@ class NetRoom:
                 level="error",
             )
         )
-
-    def _tell(self, status: NetStatus) -> None:
-        if (status.status, status.detail) != self._told:
-            self._told = (status.status, status.detail)
-            self._emit(
-                events.ServiceChanged(service="net", status=status.status, detail=status.detail)
-            )

@@ -169,16 +169,48 @@ class TrainingSection:
 @dataclass(frozen=True)
 class NetSection:
     enabled: bool = setting(True, "Exchange rollouts with other nodes.")
-    listen: str = setting("/ip4/127.0.0.1/tcp/0", "Multiaddr that the node listens on.")
+    listen: str = setting(
+        "/ip4/127.0.0.1/tcp/0",
+        "Multiaddrs that the node listens on, commas between them: TCP, and QUIC as"
+        " /ip4/0.0.0.0/udp/0/quic-v1; port 0 lets the system choose.",
+    )
     announce: list[str] = setting(
         [], "Multiaddrs at which others reach this node, where they differ from net.listen."
     )
-    bootnodes: list[str] = setting([], "Multiaddrs of nodes to join through.")
+    bootnodes: list[str] = setting(
+        [], "Multiaddrs of nodes to join through; also --bootnode on the command line."
+    )
+    client_mode: bool = setting(
+        False, "Only dial out: listen nowhere, and be reached through relays if net.relay allows."
+    )
+    relay: str = setting(
+        "auto",
+        "Let other nodes relay to this one: auto asks them once nobody was able to dial it.",
+        choices=("auto", "always", "off"),
+    )
+    nat_port_map: bool = setting(False, "Ask the router (UPnP, NAT-PMP) to open the port.")
+    lan_discovery: bool = setting(
+        True,
+        "Find nodes of this swarm on the local network (mDNS); never for a node that listens on"
+        " this machine only.",
+    )
+    max_memory_mib: int = setting(
+        512,
+        "The sidecar and its libp2p daemon are started again when one takes more than this.",
+        low=128,
+        high=65_536,
+    )
     gather_timeout_s: float = setting(
         20.0, "Wait this long for the rollouts of others.", low=0, high=3600
     )
     max_record_kib: int = setting(
         512, "Largest contribution of one peer in one round.", low=1, high=65_536
+    )
+    fetch_timeout_s: float = setting(
+        5.0, "Give up on one peer's rollouts after this long, and try another.", low=0.1, high=600
+    )
+    max_gather_kib: int = setting(
+        8_192, "Fetch no more than this in one round, from all peers.", low=1, high=1_048_576
     )
 
 

@@ -196,6 +196,7 @@ class NodeState:
     evaluation: events.Evaluated | None = None
     checkpoint: events.CheckpointSaved | None = None
     services: Mapping[str, Service] = field(default_factory=dict)
+    net: events.NetChanged | None = None
     incidents: tuple[IncidentLine, ...] = ()
     """Newest last."""
     log: tuple[events.LogLine, ...] = ()

@@ -23,6 +23,7 @@ SHARED = {
 
 OWNERS = {
     "hivemind": "core.net",
+    "zeroconf": "core.net",
     "web3": "core.chain",
     "eth": "core.chain",
     "eth_abi": "core.chain",
@@ -124,7 +125,7 @@ def test_libraries_belong_to_their_rooms(name: str) -> None:
 
 def test_the_node_process_never_imports_hivemind() -> None:
     """Not even late: only what the sidecar process imports leads there."""
-    assert "hivemind" not in closure("core.cli", top_level=False)
+    assert not {"hivemind", "zeroconf", "core.net.keeper"} & closure("core.cli", top_level=False)
     assert "core.net.exchange" in closure("core.cli", top_level=False)
     assert "hivemind" in closure("core.net.sidecar", top_level=False)
 

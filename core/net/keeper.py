@@ -22,7 +22,6 @@ from core.net.dht import Dht, Options
 from core.net.handlers import Kept, reopen, told
 from core.net.lan import Lan
 from core.net.relaying import Relaying
-from core.net.skew import sentence
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 PORT_TRIES = 5
@@ -161,5 +160,5 @@ class Keeper:
             lan=self._lan.found if self._lan else 0,
             rss_mib=weight.resident_mib(os.getpid()),
             daemon_rss_mib=weight.resident_mib(dht.daemon_pid) if dht else 0.0,
-            note="; ".join(filter(None, (self._note, sentence(skew)[0])))[:600],
+            note=self._note[:600],
         )
