@@ -9,8 +9,9 @@ import pytest
 
 from core.errors import ConfigError
 from core.rollouts import TaskId
-from core.schema import Config, GameSection
+from core.schema import Config, GameSection, SwarmSection
 from core.training import gym, tasks
+from core.training.games import load_game
 from core.training.games.originals import digest, known_questions
 from core.training.games.reasoning import ReasoningGame
 from core.training.scoring import Scorer
@@ -76,6 +77,11 @@ def test_the_game_finds_them_and_tells_what_their_scorers_need() -> None:
     entry = {"answer": told.answer, "metadata": told.metadata}
     assert score(told.answer, entry) == 1.0
     assert score("no", entry) < 0.1
+
+
+def test_a_swarm_with_genrl_nodes_wants_tasks_that_they_have() -> None:
+    with pytest.raises(ConfigError, match="genrl_seed"):
+        load_game(Config(swarm=SwarmSection(genrl=True), game=GameSection(tasks="tiny")))
 
 
 def test_making_tasks_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
