@@ -11,6 +11,8 @@ import time
 import pytest
 
 from core.net import messages, records, wire
+from core.net.exchange import StreamExchange
+from core.net.hunt import Budget
 from core.net.identity import load_or_create
 from tests.conftest import wait_until
 from tests.net.conftest import make_groups, together
@@ -125,14 +127,15 @@ def test_hostile_records_cost_only_their_sender(make_node, tmp_path):
         record(peer_id=stranger.peer_id, public_key_bytes=stranger.public_key_bytes), stranger
     )
     other_swarm = records.encode(record(swarm="other"), hostile.identity)
-    for value in (foreign, other_swarm):  # stored under my peer id or key: the validators refuse
+    for value in (foreign, other_swarm):  # nobody keeps what is not of who brings it, or not ours
         hostile.link.call(messages.Publish(value, payload), 5)
     with pytest.raises(Exception, match="signature"):
         hostile.link.call(messages.Publish(good[:-1] + b"x", payload), 5)
     honest.exchange.publish(1, 0, make_groups(1, index=50))
-    first = wait_until(lambda: victim.gather(1), 10)
-    assert [g.record.peer_id for g in first] == [honest.peer_id]
-    assert len(first[0].groups) == 3
+    first = wait_until(lambda: [g for g in victim.gather(1) if g.groups], 10)
+    assert [(g.record.peer_id, len(g.groups)) for g in first] == [(honest.peer_id, 3)]
+    named = {(g.record.peer_id, g.reason) for g in victim.gather(1) if not g.groups}
+    assert named <= {(hostile.peer_id, "identity")}  # who brings such a thing, if anybody
 
     wrong_count = records.encode(record(round=2, groups=9), hostile.identity)
     hostile.link.call(messages.Publish(wrong_count, payload), 5)
@@ -143,7 +146,7 @@ def test_hostile_records_cost_only_their_sender(make_node, tmp_path):
     lying = records.encode(record(round=3, digest="00" * 32), hostile.identity)
     hostile.link.call(messages.Publish(lying, payload), 5)
     got = {g.record.peer_id: g for g in wait_until(lambda: victim.gather(3, timeout_s=1), 10)}
-    assert got[hostile.peer_id].reason == "fetch"
+    assert got[hostile.peer_id].reason == "malformed"
 
     large = records.encode(record(round=4, size_bytes=2**25), hostile.identity)
     hostile.link.call(messages.Publish(large, payload), 5)
@@ -161,3 +164,54 @@ def test_a_stop_ends_a_gather_at_once(make_node):
     began = time.monotonic()
     assert first.exchange.gather(2, 0, want=5, timeout_s=30, stop=stop) == []
     assert time.monotonic() - began < 2
+
+
+def test_as_many_as_wanted_are_fetched_and_nobody_that_is_left_alone(make_node):
+    """Five nodes, two wanted: two are fetched, whoever they are, and the others are seen."""
+    first = make_node()
+    nodes = [first, *(make_node(first) for _ in range(4))]
+    for node in nodes:
+        wait_until(lambda node=node: node.link.status.peers == 4, 30)
+    held = nodes[1].peer_id
+    for node in nodes:
+        node.exchange.publish(1, 0, make_groups(1, index=10 * nodes.index(node)))
+
+    def seen_by_all() -> bool:
+        return len(first.gather(1, want=2)) == 4
+
+    wait_until(seen_by_all, 20)
+    for _ in range(4):
+        gathered = first.exchange.gather(
+            *(1, 0),
+            want=2,
+            timeout_s=10,
+            stop=threading.Event(),
+            avoid=lambda peer_id, signed: peer_id == held,
+        )
+        fetched = {g.record.peer_id for g in gathered if g.groups}
+        assert len(fetched) == 2
+        assert held not in fetched
+        assert all(g.reason in ("", "quarantine") for g in gathered)
+        assert {g.record.peer_id for g in gathered if g.reason} <= {held}
+
+
+def test_a_gather_ends_at_its_limits(make_node):
+    """Bytes of all peers together; and a record that promises more than one peer may send."""
+    first = make_node()
+    others = [make_node(first) for _ in range(2)]
+    for node in others:
+        wait_until(lambda node=node: node.link.status.peers == 2, 30)
+        node.exchange.publish(1, 0, make_groups(1, index=10 * others.index(node)))
+    size = len(wire.encode(make_groups(1)))
+    for budget, fetched in (
+        (Budget(total_bytes=2 * size + 100), 2),
+        (Budget(total_bytes=size + 10), 1),
+        (Budget(total_bytes=size // 2), 0),
+    ):
+        exchange = StreamExchange(first.link, first.identity, "test", budget=budget)
+
+        def gather(exchange=exchange):
+            return exchange.gather(1, 0, want=0, timeout_s=10, stop=threading.Event())
+
+        wait_until(lambda gather=gather: len(gather()) == 2, 20)
+        assert sum(bool(g.groups) for g in gather()) == fetched
