@@ -37,7 +37,7 @@ CHOICES = (
     Choice(
         "invite",
         "Join with an invite",
-        "A text that begins with waggle://, from whoever runs the swarm; or a file with it.",
+        "Paste the waggle:// text that its owner gave you, or the path of a file.",
     ),
     Choice(
         "join",
