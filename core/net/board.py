@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 import secrets
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -30,6 +30,8 @@ MAX_PER_PEER = 6
 """Of one peer, in all rounds and stages: its last two records, and some from before."""
 WINDOW = 2
 """Rounds this close to mine are in use."""
+MAX_ASKS_PER_S = 50
+"""Of one peer; an honest one asks a few times a second."""
 _SWEEP_EVERY_S = 5.0
 
 
@@ -60,13 +62,16 @@ class Board:
     _of_peer: dict[str, OrderedDict[tuple[int, int, str], None]] = field(default_factory=dict)
     _bytes: int = 0
     _swept: float = 0.0
+    _asks: Counter[str] = field(default_factory=Counter)
+    _second: int = 0
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(16))
 
     def __len__(self) -> int:
         return len(self._pins)
 
     def answer(self, data: bytes, peer_id: str) -> bytes:
-        """The answer to the question of that peer; ValueError when it is none."""
+        """The answer to the question of that peer; ValueError when it is none, or one too many."""
+        self._count(peer_id)
         ask = asking.decode_ask(data)
         if isinstance(ask, asking.Keep):
             return b"\1" if self.pin(ask.record, peer_id) else b"\0"
@@ -115,6 +120,15 @@ class Board:
             for pin in self._pins.values()
             if (pin.round, pin.stage) == (round, stage) and pin.point in shard
         ]
+
+    def _count(self, peer_id: str) -> None:
+        second = int(self.clock())
+        if second != self._second:
+            self._second = second
+            self._asks.clear()
+        self._asks[peer_id] += 1
+        if self._asks[peer_id] > MAX_ASKS_PER_S:
+            raise ValueError("too many questions")
 
     def _room_for(self, key: tuple[int, int, str], pin: _Pin) -> bool:
         self._take_down(key)

@@ -17,11 +17,11 @@ import msgpack
 
 PROTOCOL = "waggle/rollouts/1"
 KEEP = 6
-MAX_STREAMS = 32
+MAX_STREAMS = 64
 MAX_STREAMS_PER_PEER = 4
 REQUEST_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 60.0
-LINGER_S = 10.0
+LINGER_S = 3.0
 MAX_REQUEST_BYTES = 256
 _OK, _UNKNOWN, _BUSY = b"\0", b"\1", b"\2"
 _BROKEN = (OSError, EOFError, asyncio.TimeoutError, ValueError)

@@ -140,6 +140,19 @@ def test_an_answer_holds_what_the_asker_does_not_know(pair):
     assert told(shard=shards.Shard(place, 160)) == {values[0]}
 
 
+def test_one_peer_asks_so_often_and_no_more(pair):
+    clock = Clock()
+    kept = board.Board("waggle", clock)
+    ask = asking.encode_look(1, 0, EVERYTHING, [])
+    for _ in range(board.MAX_ASKS_PER_S):
+        assert kept.answer(ask, "QmEager") == b"\x90"
+    with pytest.raises(ValueError, match=r"too many"):
+        kept.answer(ask, "QmEager")
+    assert kept.answer(ask, "QmOther") == b"\x90"
+    clock.now += 1
+    assert kept.answer(ask, "QmEager") == b"\x90"
+
+
 @given(st.binary(max_size=200))
 def test_noise_is_no_question_and_no_answer(data):
     kept = board.Board("waggle", Clock())
