@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from core import events
 from core.board_reader import BoardReader
 from core.bootnodes import Bootnodes
-from core.errors import WaggleError
+from core.errors import RefusedError, TransientError, WaggleError
 from core.incidents import incident
 
 if TYPE_CHECKING:
@@ -88,12 +88,20 @@ class ChainWatch:
     def _try(self, look: Callable[[], bool]) -> bool:
         try:
             return look()
-        except WaggleError as error:
+        except TransientError as error:
             log.debug("nothing new from the coordinator: %s", error)
+        except RefusedError as error:
+            self._tell(error.code or "coordinator_refused", error)
+        except WaggleError as error:
+            log.debug("the coordinator cannot be used: %s", error)  # the outbox tells why
         except Exception as error:
-            # A bug here must not end the thread, and is told once, not every few seconds.
+            # A bug here must not end the thread.
             log.exception("looking at the coordinator failed")
-            if self._told != repr(error):
-                self._told = repr(error)
-                self._emit(incident("watch_failed", error))
+            self._tell("watch_failed", error)
         return False
+
+    def _tell(self, code: str, error: Exception) -> None:
+        """Once for each cause, not every few seconds."""
+        if self._told != str(error):
+            self._told = str(error)
+            self._emit(incident(code, error))

@@ -4,78 +4,79 @@ Two nodes with one key overwrite each other's records and share one account. `Ho
 that: a copied `swarm.pem` lives in another home. So the peer id itself is locked, in a folder of
 this user. It is the state folder: the system's runtime folder goes away with the last login, while
 a node in the background runs on. The kernel frees the lock when its holder dies, however it dies.
+A place or a file system where nothing can be locked is no reason not to start.
 """
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import json
 import logging
 import os
+import tempfile
 from pathlib import Path
 
 from core.errors import WaggleError
-from core.home import Home, storage_errors
+from core.home import Home
 
 MAX_HOLDER_BYTES = 8192
-_WITHOUT_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
-"""What `flock` says on file systems that have no locks."""
 log = logging.getLogger(__name__)
 
 
 def folder() -> Path:
-    """Where the locks of this user are."""
+    """Where the locks of this user are. OSError when there is no place for them.
+
+    The temporary folder is for users without a home, as in a container; there another user may
+    have made a folder of that name, which is then not used.
+    """
     import platformdirs
 
-    return Path(platformdirs.user_state_dir("waggle", appauthor=False)) / "running"
+    state = Path(platformdirs.user_state_dir("waggle", appauthor=False)) / "running"
+    for path in (state, Path(tempfile.gettempdir()) / f"waggle-{os.getuid()}"):
+        try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if path.lstat().st_uid == os.getuid() and os.access(path, os.W_OK):
+                return path
+        except OSError as error:
+            log.debug("no locks in %s: %s", path, error)
+    raise OSError(f"neither {state.parent} nor the temporary folder can be used")
 
 
 class IdentityLock:
-    """Held while a node runs as `peer_id`. The file is empty of secrets: process, host, home."""
+    """Held while a node runs as `peer_id`. The file tells process, host and home; no secret."""
 
     def __init__(self, peer_id: str, home: Home) -> None:
         self._peer_id = peer_id
         self._home = home
-        name = hashlib.sha256(peer_id.encode()).hexdigest()[:32]
-        self.path = folder() / name
         self._handle: int | None = None
+        self.path: Path | None = None
 
     def acquire(self) -> None:
-        """WaggleError, naming the home that holds it, when another node runs as this peer.
+        """WaggleError, naming the home that holds it, when another node runs as this peer."""
+        try:
+            self.path = folder() / hashlib.sha256(self._peer_id.encode()).hexdigest()[:32]
+            self._handle = self._locked(self.path)
+            holder = {"pid": os.getpid(), "host": os.uname().nodename, "home": str(self._home.path)}
+            os.ftruncate(self._handle, 0)
+            os.pwrite(self._handle, json.dumps(holder).encode(), 0)
+        except OSError as error:
+            log.warning("this identity is not guarded against running twice: %s", error)
 
-        StorageError when the folder cannot be written. A file system without locks is no reason
-        not to start: that is logged, and the identity is not guarded.
-        """
-        with storage_errors(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle = self._locked()
-        if handle is None:
-            return
-        holder = {"pid": os.getpid(), "host": os.uname().nodename, "home": str(self._home.path)}
-        with storage_errors(self.path):
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, json.dumps(holder).encode(), 0)
-        self._handle = handle
-
-    def _locked(self) -> int | None:
+    def _locked(self, path: Path) -> int:
         while True:
-            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _is_at(handle, path):
+                    return handle
             except BlockingIOError:
                 refusal = self._refusal(handle)
                 os.close(handle)
                 raise refusal from None
-            except OSError as error:
+            except OSError:
                 os.close(handle)
-                if error.errno not in _WITHOUT_LOCKS:
-                    raise
-                log.warning("no lock for this identity: %s (%s)", self.path, error.strerror)
-                return None
-            if _is_at(handle, self.path):
-                return handle
+                raise
             os.close(handle)  # its holder ended and removed it between opening and locking
 
     def _refusal(self, handle: int) -> WaggleError:
@@ -90,7 +91,7 @@ class IdentityLock:
         )
 
     def release(self) -> None:
-        if self._handle is None:
+        if self._handle is None or self.path is None:
             return
         # Removed while it is still locked: whoever opened it meanwhile sees that it is gone.
         self.path.unlink(missing_ok=True)

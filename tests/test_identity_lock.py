@@ -66,10 +66,32 @@ def test_a_second_node_with_the_key_is_refused_and_told_which_home_has_it(tmp_pa
 def test_releasing_leaves_nothing_and_twice_is_harmless(home: Home) -> None:
     lock = IdentityLock("QmOnce", home)
     lock.acquire()
+    assert lock.path is not None
     assert lock.path.stat().st_mode & 0o777 == 0o600
     lock.release()
     lock.release()
     assert list(folder().iterdir()) == []
+
+
+def test_no_place_for_locks_is_no_reason_not_to_start(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file, not a folder")
+    monkeypatch.setenv("XDG_STATE_HOME", str(blocked))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    first = IdentityLock("QmFallback", home)
+    first.acquire()
+    assert first.path is not None
+    assert first.path.parent.parent == tmp_path, "the temporary folder will do"
+    with pytest.raises(WaggleError, match="QmFallback"):
+        IdentityLock("QmFallback", home).acquire()
+    monkeypatch.setattr("tempfile.tempdir", str(blocked))
+    unguarded = IdentityLock("QmFallback", home)
+    unguarded.acquire()
+    assert "not guarded" in caplog.text
+    unguarded.release()
+    first.release()
 
 
 def test_of_many_at_once_one_has_it(home: Home) -> None:

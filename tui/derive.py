@@ -104,7 +104,7 @@ def peers_view(state: NodeState, now: float, enabled: bool = True) -> views.Peer
     )
     rows += [
         views.PeerRow(
-            peer.name,
+            peer.name if peer.signed else f"{peer.name} (unsigned)",
             peer.peer_id,
             max(0, int(now - peer.last_seen)) // 5 * 5,
             peer.reward_mean,

@@ -16,7 +16,7 @@ from eth_abi.exceptions import DecodingError
 
 from core.chain import codec
 from core.chain.rpc import Rpc, RpcError
-from core.errors import TransientError
+from core.errors import RefusedError, TransientError
 from core.protocols import ChainEvent
 
 MAX_SPAN = 10_000
@@ -78,7 +78,8 @@ class EventLog:
         """The named events of blocks `first` to the returned block, which is at most `last`.
 
         It ends early, with whole queries, after `deadline` (of `time.monotonic`) or MAX_EVENTS.
-        TransientError when the chain is out of reach, or refuses to tell of a single block.
+        TransientError when the chain is out of reach, RefusedError when it does not even tell of
+        a single block.
         """
         topics = {"0x" + codec.topic(name).hex(): name for name in names}
         found: list[ChainEvent] = []
@@ -89,7 +90,7 @@ class EventLog:
                 found += self._query(done + 1, to, topics)
             except RpcError as error:
                 if to == done + 1:
-                    raise self._odd(error) from error
+                    raise RefusedError(*self._words(error), code="NoLogs") from error
                 self.span = max(1, (to - done) // 2)
             except TransientError:
                 # Too much for the answer's size or time limit, or out of reach: the next reading
@@ -124,10 +125,14 @@ class EventLog:
         return sorted(good, key=lambda event: (event.block, event.position))
 
     def _odd(self, error: RpcError) -> TransientError:
-        return TransientError(
+        return TransientError(*self._words(error))
+
+    def _words(self, error: RpcError) -> tuple[str, str, str]:
+        return (
             f"The chain at {self._rpc.shown} does not tell the coordinator's events",
             error.message or f"code {error.code}",
-            "The leaderboard waits until it does; everything else goes on",
+            "The leaderboard waits until it does; everything else goes on. Another chain.rpc_url "
+            "may tell them",
         )
 
 

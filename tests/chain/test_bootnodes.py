@@ -13,7 +13,7 @@ from core.chain.account import load_or_create
 from core.chain.coordinator import WalletCoordinator
 from core.chain.services import SwarmServices
 from core.chain_watch import ChainWatch
-from core.errors import TransientError
+from core.errors import RefusedError, TransientError
 from tests.conftest import wait_until
 
 ME, OTHER, THIRD = ("Qm" + letter * 44 for letter in "abc")
@@ -155,4 +155,23 @@ def test_the_watch_does_both_and_survives_a_chain_that_comes_late(
     newest = [e for e in told if isinstance(e, events.LeaderboardRead)][-1]
     assert newest.me["total_reward"] == 3
     assert not [e for e in told if isinstance(e, events.Incident)]
+    coordinator.close()
+
+
+def test_a_chain_that_keeps_its_events_to_itself_is_told_once(
+    hosted: SwarmServices, tmp_path: Path
+) -> None:
+    told: list[events.Event] = []
+    coordinator = coordinator_of(hosted, tmp_path / "host")
+
+    def refuses(*_: object) -> None:
+        raise RefusedError("The chain tells no events", "it has a limit", code="NoLogs")
+
+    coordinator.log.read = refuses  # type: ignore[method-assign,assignment]
+    watch = ChainWatch(lambda: coordinator, tmp_path / "board.json", ME, told.append)
+    for _ in range(3):
+        assert not watch._try(watch._look_at_board)
+    (incident,) = told
+    assert isinstance(incident, events.Incident)
+    assert (incident.code, incident.why) == ("NoLogs", "it has a limit")
     coordinator.close()
