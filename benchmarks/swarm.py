@@ -10,8 +10,9 @@ nodes do over hivemind: store one's rollouts under a key of the round, get the w
 
 It puts itself into a network namespace of its own, where the loopback device carries the swarm's
 traffic and nothing else: bytes are those of that device, headers and background included, divided
-by nodes and rounds. CPU time and memory are those of the sidecars and daemons, from /proc. Prints a
-table and, as its last line, one JSON object.
+by nodes and rounds. CPU time and memory are those of the sidecars and daemons, from /proc; as a
+round lasts longer with more nodes on one machine, what an idle node takes meanwhile stands apart.
+Prints a table and, as its last line, one JSON object.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from core.net.link import LinkOptions, NetLink  # noqa: E402
 from core.rollouts import Rollout, RolloutGroup, TaskId  # noqa: E402
 
 ROLLOUTS, TOKENS = 8, 90
-UP_S, ROUND_S, IDLE_S = 90.0, 60.0, 4.0
+UP_S, SETTLE_S, ROUND_S, IDLE_S = 90.0, 2.0, 60.0, 5.0
 NODE_MIB = 130
 """What must be free for each node more, daemon included."""
 
@@ -94,6 +95,7 @@ def waggle(size: int, options: argparse.Namespace, folder: Path) -> dict[str, An
         for link in links:
             link.wait_up(UP_S)
         wait_until(lambda: all(x.status.peers >= min(size - 1, 12) for x in links), UP_S)
+        time.sleep(SETTLE_S + size / 8)
         sidecars = [psutil.Process(link.pid) for link in links]
         daemons = [child for p in sidecars for child in p.children(recursive=True)]
         pool = stack.enter_context(ThreadPoolExecutor(options.at_once))
@@ -130,6 +132,7 @@ def waggle(size: int, options: argparse.Namespace, folder: Path) -> dict[str, An
             with meter.running():
                 play(2 + number)
         turns = size * options.rounds
+        idle_cpu = idle.cpu / idle.seconds
         return {
             "nodes": size,
             "publish_s": figures(published),
@@ -138,8 +141,9 @@ def waggle(size: int, options: argparse.Namespace, folder: Path) -> dict[str, An
             "seen": sum(seen) / turns,
             "kb": meter.bytes / turns / 1_000,
             "cpu_s": meter.cpu / turns,
+            "cpu_s_above_idle": max(0.0, meter.cpu - idle_cpu * meter.seconds) / turns,
             "idle_kb_per_s": idle.bytes / idle.seconds / size / 1_000,
-            "idle_cpu_percent": 100 * idle.cpu / idle.seconds / size,
+            "idle_cpu_percent": 100 * idle_cpu / size,
             "sidecar": memory_mib(sidecars),
             "daemon": memory_mib(daemons),
         }
@@ -157,13 +161,15 @@ def line(name: str, row: dict[str, Any]) -> str:
         text += f"{1000 * times['median']:>9.0f}{1000 * times['p95']:>7.0f}"
     text += f"{row['kb']:>10.0f}{1000 * row['cpu_s']:>9.0f}"
     if "fetched" in row:
+        text += f"{1000 * row['cpu_s_above_idle']:>7.0f}"
         text += f"{row['fetched']:>8.1f}{row['seen']:>6.1f}"
         memory = (row["sidecar"]["rss_mib"], row["sidecar"]["pss_mib"])
         text += f"{memory[0]:>9.0f}{memory[1]:>5.0f}"
         memory = (row["daemon"]["rss_mib"], row["daemon"]["pss_mib"])
         text += f"{memory[0]:>7.0f}{memory[1]:>5.0f}{row['idle_kb_per_s']:>8.2f}"
+        text += f"{row['idle_cpu_percent']:>6.2f}"
     else:
-        text += f"{100 * row['complete']:>7.0f}%"
+        text += f"{100 * row['complete']:>14.0f}%"
     return text
 
 
@@ -179,9 +185,9 @@ def main() -> int:
     into_a_namespace()
     print(
         f"{'':<18}{'nodes':>5}{'publish ms':>16}{'gather ms':>16}{'kB':>10}{'CPU ms':>9}"
-        f"{'fetched':>8}{'seen':>6}{'sidecar':>14}{'p2pd':>12}{'idle':>8}\n"
+        f"{'of it':>7}{'fetched':>8}{'seen':>6}{'sidecar MiB':>14}{'p2pd MiB':>12}{'idle':>14}\n"
         f"{'':<23}{'median':>9}{'p95':>7}{'median':>9}{'p95':>7}{'per node and round':>19}"
-        f"{'peers':>14}{'RSS':>9}{'PSS':>5}{'RSS':>7}{'PSS':>5}{'kB/s':>8}",
+        f"{'round':>7}{'peers':>14}{'RSS':>9}{'PSS':>5}{'RSS':>7}{'PSS':>5}{'kB/s':>8}{'CPU %':>6}",
         flush=True,
     )
     results: dict[str, Any] = {"benchmark": "swarm", "waggle": [], "dictionary": [], "failed": {}}
