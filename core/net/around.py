@@ -23,7 +23,8 @@ BEAM = 10
 LOOKUP_TIMEOUT_S = 12.0
 SURE_S = 60.0
 """After a lookup met only nodes already known, the table is taken to be complete for this long."""
-PASSED_OVER_S, LONGEST_PASSED_OVER_S = 5.0, 300.0
+PASSED_OVER_S, LONGEST_PASSED_OVER_S = 2.0, 8.0
+"""Not longer, or a network cut would outlast itself."""
 MAX_REMEMBERED = 4_096
 log = logging.getLogger(__name__)
 

@@ -36,7 +36,7 @@ from core.net.weight import outgrown
 
 CALL_TIMEOUT_S = 3.0
 REPLICAS = 5
-LOOK_EVERY_S = 2.0
+LOOK_EVERY_S, GRACE_S = 2.0, 0.5
 MISSES = 3
 """Looks in a row without an answer after which p2pd counts as hung: 11 s at most."""
 log = logging.getLogger(__name__)
@@ -117,6 +117,7 @@ class Dht:
             self.contacts,
             self._chores,
             Acquaintance(self._p2p, self._findings, port),
+            self.directory.reached,
         )
         self.genrl = (
             GenrlDht(self._node, self.peer_id, self._unsigned, self._chores)
@@ -156,6 +157,7 @@ class Dht:
         watches = [
             asyncio.ensure_future(self._dead()),
             asyncio.ensure_future(self._hung()),
+            asyncio.ensure_future(self._deaf()),
             asyncio.ensure_future(outgrown("the libp2p daemon", self.daemon_pid, limit_mib)),
         ]
         try:
@@ -179,6 +181,13 @@ class Dht:
                 silent += 1
                 log.warning("the libp2p daemon does not answer: %r", error)
         return "the libp2p daemon no longer answers"
+
+    async def _deaf(self) -> str:
+        """hivemind's reader of calls and answers can end by itself, for example over an answer to
+        a call that was just given up; after that, no call would ever be answered."""
+        await asyncio.wait({self._p2p._client.control._read_task})
+        await asyncio.sleep(GRACE_S)  # a dead daemon closes the connection, too: let that be told
+        return "the connection to the libp2p daemon broke"
 
     async def close(self) -> None:
         await self._chores.end()
