@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -27,6 +28,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +70,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_waggle(home: Home, tasks: Path, port: int, rounds: int) -> subprocess.Popen[str]:
+def start_waggle(home: Home, tasks: Path, port: int) -> subprocess.Popen[str]:
     settings = {
         "swarm.genrl": "true",
         "game.tasks": tasks,
@@ -78,7 +80,7 @@ def start_waggle(home: Home, tasks: Path, port: int, rounds: int) -> subprocess.
         "model.threads": 1,
     }
     command = [sys.executable, "-m", "core.cli", "run", "--headless", "--profile", "solo", "--json"]
-    command += ["--home", str(home.path), "--rounds", str(rounds)]
+    command += ["--home", str(home.path)]
     for name, value in settings.items():
         command += ["--set", f"{name}={value}"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("WAGGLE")}
@@ -121,7 +123,7 @@ def wait_for(look: Any, timeout_s: float, child: subprocess.Popen[str]) -> Any:
         except (OSError, ValueError, KeyError, sqlite3.Error):
             pass  # the file or the table is not there yet
         time.sleep(0.1)
-    raise SystemExit("a node did not start in time")
+    raise SystemExit("a node ended, or was not as far as it should be in time")
 
 
 def waggle_side(events: list[dict[str, Any]], peer_id: str) -> dict[str, Any]:
@@ -152,12 +154,27 @@ def genrl_side(told: dict[str, Any], peer_id: str) -> dict[str, Any]:
     }
 
 
+def enough(out: Path, rounds: int) -> dict[str, Any] | None:
+    """What the GenRL node told, once that is of so many rounds."""
+    told: dict[str, Any] = json.loads(out.read_text())
+    return told if len(told["rounds"]) >= rounds else None
+
+
+def end(child: subprocess.Popen[str]) -> None:
+    child.terminate()
+    try:
+        child.wait(20)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait(20)
+
+
 def play(work: Path, folder: Path, rounds: int) -> dict[str, Any]:
     python = genrl_python(work)
     tasks, datasets, system = write_tasks(folder)
     home = Home(folder / "home")
     port = free_port()
-    waggle = start_waggle(home, tasks, port, rounds)
+    waggle = start_waggle(home, tasks, port)
     genrl = None
     try:
         services = wait_for(
@@ -184,26 +201,23 @@ def play(work: Path, folder: Path, rounds: int) -> dict[str, Any]:
             "seed": 1,
         }
         genrl = start_genrl(python, folder, spec)
-        waggle.wait(60.0 * rounds)
-        told = json.loads((folder / "out").read_text())
+        told = wait_for(lambda: enough(folder / "out", rounds), START_S + 60.0 * rounds, genrl)
     finally:
-        for child in (waggle, genrl):
-            if child is not None and child.poll() is None:
-                child.terminate()
-                try:
-                    child.wait(20)
-                except subprocess.TimeoutExpired:
-                    child.kill()
+        end(waggle)
+        if genrl is not None:
+            end(genrl)
+            with suppress(ProcessLookupError):  # what it forked for its DHT outlives it
+                os.killpg(genrl.pid, signal.SIGKILL)
     return {
+        "rounds": rounds,
         "waggle": waggle_side(events_of(home), told["peer_id"]),
         "genrl": genrl_side(told, started["peer_id"]),
-        "rounds": {"waggle": rounds, "genrl": len(told["rounds"])},
     }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=12, help="that the Waggle node trains (12)")
+    parser.add_argument("--rounds", type=int, default=12, help="that the GenRL node plays (12)")
     parser.add_argument(
         "--work",
         type=Path,
