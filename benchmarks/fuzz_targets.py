@@ -15,6 +15,7 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,10 @@ from core.net.identity import load_or_create, peer_id_of
 from core.net.peers import describe
 from core.protocols import Gathered
 from core.rollouts import Rollout, RolloutGroup, TaskId
-from core.schema import Config, GameSection, SamplingSection
+from core.schema import Config
 from core.training.games import load_game
-from tests.hostile.corpus import Scene, corpus
+from tests.hostile.corpus import CONFIG, Scene, corpus
 
-CONFIG = Config(
-    game=GameSection(groups=6, generations=4, groups_per_peer=3, foreign_groups=4),
-    sampling=SamplingSection(max_new_tokens=32),
-)
 ROUND, ME = 12, "QmMe"
 
 
@@ -100,6 +97,7 @@ def make(name: str) -> Target:
     return makers[name]()
 
 
+@cache
 def _scene() -> Scene:
     folder = Path(tempfile.mkdtemp(prefix="waggle-fuzz-"))
     hostile, victim = (load_or_create(folder / f"{n}.pem") for n in "ab")

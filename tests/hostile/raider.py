@@ -48,15 +48,19 @@ class Trickster(Shelf):
     """Serves what it is told to, whatever was announced; or hangs, or trickles."""
 
     mode = ""
+    announced = 0
+    """Bytes of the payload that is promised and comes in a trickle."""
 
     async def handle(self, stream_info: Any, reader: Any, writer: Any) -> None:
         if not self.mode:
             await super().handle(stream_info, reader, writer)
             return
         with suppress(*NET_ERRORS):
-            while True:
+            if self.mode == TRICKLE:
+                writer.write(b"\0" + self.announced.to_bytes(4, "big"))
+            for _ in range(60):
                 if self.mode == TRICKLE:
-                    writer.write(b"\0")
+                    writer.write(b"x")
                     await writer.drain()
                 await asyncio.sleep(1.0)
 
@@ -91,8 +95,8 @@ class Raider:
         scene = self._scene(round, found)
         for name in names:
             if name in (HANGING, TRICKLE):
-                self._shelf.mode = name
                 payload = wire.encode([scene.group()])
+                self._shelf.mode, self._shelf.announced = name, len(payload)
                 record = sign(scene.record(payload), self._identity)
                 await self._bring(record)
                 continue
