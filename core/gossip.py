@@ -1,14 +1,14 @@
 """The gossip feed: what nodes answered in the last rounds, one message a task and peer.
 
-The original's feed (id, text, how many, from how many peers), made from rollouts whose signature
-and rewards were checked here. The question is rebuilt here; what follows it is a peer's text, cut
+The original's feed (id, text, how many, from how many peers), made from rollouts that were checked
+and scored here. The question is rebuilt here; what follows it is a peer's text, cut
 and otherwise as it came: whoever shows it escapes it. Pure, and bounded whatever comes in.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from core import events
@@ -29,10 +29,12 @@ def heard(
     task_of: Callable[[TaskId], Task],
     round: int,
     stage: int,
+    unsigned: Collection[str] = (),
 ) -> events.GossipHeard | None:
     """The event for a round's scored groups, mine and the admitted ones; None when there are none.
 
     At most MAX_PEERS peers, each round others, and MAX_PER_ROUND messages, shared out fairly.
+    unsigned: peer ids in whose name anybody may have sent what came, which is then said.
     """
     by_peer: dict[str, list[RolloutGroup]] = {}
     for group in groups:
@@ -41,17 +43,20 @@ def heard(
     most = max((len(each) for each in chosen), default=0)
     in_turn = [each[n] for n in range(most) for each in chosen if n < len(each)]
     messages = [
-        message(group, task_of(group.task), round, stage) for group in in_turn[:MAX_PER_ROUND]
+        message(group, task_of(group.task), round, stage, group.peer_id not in unsigned)
+        for group in in_turn[:MAX_PER_ROUND]
     ]
     return events.GossipHeard(round=round, stage=stage, messages=messages) if messages else None
 
 
-def message(group: RolloutGroup, task: Task, round: int, stage: int) -> dict[str, Any]:
+def message(
+    group: RolloutGroup, task: Task, round: int, stage: int, signed: bool = True
+) -> dict[str, Any]:
     """One message as JSON: the question, and the best completion of the group."""
     best = max(group.rollouts, key=lambda rollout: rollout.reward or 0.0)
     return {
         "id": message_id(group.peer_id, round, stage, task.question),
-        "node": animal_name(group.peer_id),
+        "node": animal_name(group.peer_id) + ("" if signed else " (unsigned)"),
         "node_id": group.peer_id,
         "message": f"{_cut(task.question, MAX_QUESTION)}...{_cut(best.text, MAX_ANSWER)}",
     }

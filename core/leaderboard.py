@@ -9,7 +9,7 @@ tell when a peer last reported. Pure: no chain, no disk, no clock. Bounded, what
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.protocols import ChainEvent
@@ -127,7 +127,7 @@ class Board:
     # --- on disk ------------------------------------------------------------------------------
 
     def to_json(self) -> list[dict[str, Any]]:
-        return [asdict(each) for each in self._entries.values()]
+        return [dict(vars(each)) for each in self._entries.values()]
 
     @classmethod
     def from_json(cls, rows: Any) -> Board:
@@ -139,7 +139,7 @@ class Board:
 
 def to_row(leader: Leader) -> dict[str, Any]:
     """As JSON: the entry's fields, with `rank` and `name`."""
-    return {"rank": leader.rank, "name": leader.name, **asdict(leader.entry)}
+    return {"rank": leader.rank, "name": leader.name, **vars(leader.entry)}
 
 
 def from_row(row: Any) -> Leader:

@@ -7,7 +7,7 @@ does costs only that peer's own contribution.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from core import admission, events, gossip, rounds
 from core.commands import Commands
@@ -65,13 +65,17 @@ class Sharing:
         if gathered:
             with self._phases.timed("admit", now.number):
                 admitted = self._admit(now, gathered)
-        self._gossip(now, admitted)
+        unsigned = {each.record.peer_id for each in gathered if not each.record.signed}
+        self._gossip(now, admitted, unsigned)
 
-    def _gossip(self, now: RoundState, admitted: Sequence[RolloutGroup]) -> None:
+    def _gossip(
+        self, now: RoundState, admitted: Sequence[RolloutGroup], unsigned: Collection[str]
+    ) -> None:
         """Tell the feed what others answered, and of mine what the screens show."""
         mine = rounds.most_telling(now.own)
         groups = [*([mine] if mine else []), *admitted]
-        heard = gossip.heard(groups, self._parts.game.task, now.number, now.stage)
+        task_of = self._parts.game.task
+        heard = gossip.heard(groups, task_of, now.number, now.stage, unsigned)
         if heard is not None:
             self._emit(heard)
 

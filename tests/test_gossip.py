@@ -48,6 +48,9 @@ def test_a_message_is_question_and_best_answer_under_the_original_s_id() -> None
         "message": "What is 7 + 7?...14",
     }
     assert gossip.heard([], task_of, 3, 0) is None
+    doubted = gossip.heard([group("QmA", 7, "14")], task_of, 3, 0, unsigned={"QmA"})
+    assert doubted is not None
+    assert doubted.messages[0]["node"] == animal_name("QmA") + " (unsigned)"
 
 
 @given(GROUPS)
