@@ -76,3 +76,30 @@ def test_a_goal_is_reached_at_the_first_of_two_good_evaluations(tmp_path, monkey
         swarm.curve.append({"rounds": rounds, "pass_at_1": pass_at_1})
     assert swarm.reached(0.8) == {"rounds": 3, "pass_at_1": 0.8}
     assert swarm.reached(0.95) is None
+
+
+@pytest.mark.slow
+def test_a_swarm_costs_what_the_model_of_large_swarms_says(tmp_path):
+    def last_line(script, *options):
+        run = subprocess.run(
+            [sys.executable, BENCHMARKS / script, *options],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert run.returncode == 0, run.stderr
+        return run.stdout.splitlines()[-1]
+
+    measured = last_line("swarm.py", "--sizes", "5", "--rounds", "2", "--only", "waggle")
+    (row,) = json.loads(measured)["waggle"]
+    assert (row["fetched"], row["seen"]) == (4, 4)
+    (tmp_path / "measured").write_text(measured)
+    modelled = last_line(
+        "swarm_model.py", "--sizes", "5,300", "--measured", str(tmp_path / "measured")
+    )
+    small, large = json.loads(modelled)["sizes"]
+    idle_kb = 40  # seconds of background traffic, and other users where there are no namespaces
+    assert 0.9 * small["kb"] < row["kb"] < 1.2 * small["kb"] + idle_kb
+    assert large["kb"] < 1.4 * small["kb"]
+    assert large["seen_fewest"] >= 4
+    assert large["on_nearest"] > 0.95
