@@ -124,22 +124,22 @@ def told(opening: Opening) -> list[str]:
     if not opening.opens:
         return [
             f"The swarm gets fixed ports on this machine, {opening.net_port} and "
-            f"{opening.devnet_port}. Nothing is opened to others."
+            f"{opening.devnet_port}.",
+            "Nothing is opened to others.",
         ]
     lines = [
         f"This opens two TCP ports of this machine, {where}:",
-        f"  {opening.net_port}  the bootnode: nodes find one another here and fetch rollouts. What",
-        "         they send is signed, checked and bounded.",
-        f"  {opening.devnet_port}  the devnet, the chain of the swarm. It has no password: whoever",
-        "         reaches it can read it, register accounts, and fill it with transactions.",
-        "         Only this node's own key moves the clock.",
-        "Let only people whom you invite reach them: a home or office network, a VPN, or a",
-        "firewall rule for their addresses.",
+        f"  {opening.net_port}  the bootnode: here nodes find one another and fetch rollouts.",
+        "         What they send is signed, checked and bounded.",
+        f"  {opening.devnet_port}  the devnet, the chain of the swarm. It has no password:",
+        "         whoever reaches it can read it, register accounts, and fill it",
+        "         with transactions. Only this node's own key moves the clock.",
+        "Let only people whom you invite reach them: in a home or office network,",
+        "through a VPN, or by a firewall rule for their addresses.",
     ]
     if opening.everywhere:
         lines.append(
-            f"{opening.address} is no address of this machine itself: if it is your router's, let "
-            "it forward both ports to this machine."
+            f"If {opening.address} leads to your router, let it forward both ports to this machine."
         )
     return lines
 
@@ -171,24 +171,14 @@ def _devnet_port(config: Config, home: Home, binds: tuple[str, ...], net_port: i
     """The port that is set, else the one that the devnet has now, else a free one."""
     if config.chain.devnet_port:
         return config.chain.devnet_port
-    from core.chain.host import read_services
+    from core.chain.host import is_running, read_services
 
     before = read_services(home.services)
     last = before.rpc_url.rpartition(":")[2] if before else ""
     wanted = int(last) if last.isdecimal() and 0 < int(last) < 65_536 else DEVNET_PORT
-    if before is not None and wanted != net_port and _serves(before.pid):
+    if before is not None and wanted != net_port and is_running(before):
         return wanted  # taken by this very devnet
     return addresses.free_port(binds, wanted, besides=net_port)
-
-
-def _serves(pid: int) -> bool:
-    """Whether the services process that announced itself still runs."""
-    import psutil
-
-    try:
-        return "core.chain.services" in psutil.Process(pid).cmdline()
-    except psutil.Error:
-        return False
 
 
 def _maddr(host: str, port: int) -> str:

@@ -151,15 +151,15 @@ def _coordinator(home: Home, load: Callable[[], Effective], peer_id: str) -> Fin
 def coordinator_of(home: Home, effective: Effective) -> tuple[str, str] | None:
     """(RPC URL, contract) of this home's swarm; None without a chain. TransientError while a
     swarm hosted here does not run."""
-    from core.chain.host import read_services
+    from core.chain.host import is_running, read_services
 
     config = effective.config
     if not config.chain.enabled:
         return None
     if config.swarm.host and not config.chain.rpc_url:
         services = read_services(home.services)
-        if services is None:
-            raise TransientError("the swarm of this home has not been started yet")
+        if services is None or not is_running(services):
+            raise TransientError("the swarm of this home does not run now")
         return services.rpc_url, services.contract
     if not (config.chain.rpc_url and config.chain.contract):
         raise TransientError("chain.rpc_url and chain.contract are not set")

@@ -60,16 +60,18 @@ def take_over(home: Home, source: str, aside: bool, as_json: bool) -> int:
 
 def back_up(home: Home, target: str | None, passphrase_file: str | None, as_json: bool) -> int:
     """Ask for a passphrase twice, unless it is given, and write the backup."""
+    from core.net.keybackup import check_passphrase
+
     identity = identities.existing(home)
     path = Path(target) if target else identities.default_target(identity.name)
     secret = passphrase.given(passphrase_file)
     if secret is None:
         print(
-            "The backup is encrypted with a passphrase. Nobody can open it without, so keep it "
-            "where you keep your others.",
+            "The backup is encrypted with a passphrase, and nobody can open it without:\n"
+            "keep it where you keep your others.",
             file=sys.stderr,
         )
-        secret = passphrase.ask("Passphrase", twice=True)
+        secret = passphrase.ask("Passphrase", new=check_passphrase)
     identities.back_up(home, path, secret)
     if as_json:
         print(json.dumps(_facts(home, identity)))

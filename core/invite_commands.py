@@ -61,6 +61,8 @@ def make(
         _say("\nIt is for other homes on this machine: nobody else reaches these addresses.")
     _say(_next_step(home, opening))
     print(path if out is not None else text)
+    if out is None and sys.stdout.isatty():
+        _say("\nCopy all of it. As a file it is easier to hand on: --out FILE")
     return 0
 
 

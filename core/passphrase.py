@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from core.errors import WaggleError
@@ -25,9 +26,11 @@ def given(file: str | None) -> str | None:
     return os.environ.get(VARIABLE) or None
 
 
-def ask(prompt: str, *, twice: bool = False) -> str:
-    """Typed on the terminal without an echo. WaggleError without a terminal, or when the second
-    time differs from the first."""
+def ask(prompt: str, new: Callable[[str], None] | None = None) -> str:
+    """Typed on the terminal without an echo. WaggleError without a terminal.
+
+    new: for a new one, which is asked for twice: raises what is wrong with it.
+    """
     import getpass
 
     if not sys.stdin.isatty():
@@ -37,7 +40,10 @@ def ask(prompt: str, *, twice: bool = False) -> str:
             f"Give it with --passphrase-file FILE, or in the environment variable {VARIABLE}",
         )
     first = getpass.getpass(f"{prompt}: ")
-    if twice and getpass.getpass("The same again: ") != first:
+    if new is None:
+        return first
+    new(first)
+    if getpass.getpass("The same again: ") != first:
         raise WaggleError("The two passphrases differ", "", "Nothing was written; try again")
     return first
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core import cli, identities
-from core.chain import account, services
+from core.chain import account
 from core.chain.coordinator import WalletCoordinator
+from core.chain.host import ServicesHost
 from core.errors import WaggleError
 from core.home import Home, HomeLock
 from core.net import identity
@@ -132,7 +134,7 @@ def test_a_backup_moves_the_identity_to_another_machine(
     assert status == 0, err
     assert "account" in out, "it says what is not in it"
     assert SECRET not in out + err
-    assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
+    assert stat.S_IMODE(Path(file).stat().st_mode) == 0o600
     assert told(capsys, home, "identity", "show")["backup"]["path"] == file
 
     options = ("identity", "verify", "--backup", file)
@@ -225,12 +227,20 @@ def test_whose_the_coordinator_says_it_is(
     tmp_path: Path,
 ) -> None:
     identities.take_over(home, keys[0].path)
-    hosted = services.SwarmServices(home.services, 0, 600.0)
+    hosted = ServicesHost(
+        home.services,
+        home.logs / "services.log",
+        port=0,
+        round_timeout_s=600.0,
+        emit=lambda event: None,
+    )
     try:
-        where = hosted.start()
-        assert "not registered yet" in checks(told(capsys, home, "identity", "verify"))[
-            "coordinator"
-        ][1]
+        hosted.start()
+        where = hosted.wait(threading.Event())
+        assert (
+            "not registered yet"
+            in checks(told(capsys, home, "identity", "verify"))["coordinator"][1]
+        )
         other = account.load_or_create(tmp_path / "other account")
         coordinator = WalletCoordinator(where.rpc_url, where.contract, other)
         coordinator.register(keys[0].peer_id)
@@ -248,5 +258,5 @@ def test_whose_the_coordinator_says_it_is(
         found = checks(told(capsys, home, "identity", "verify"))["coordinator"]
         assert found == ("ok", f"registered to {other.address}, the account of this home")
     finally:
-        hosted.close()
+        hosted.stop()
     assert checks(told(capsys, home, "identity", "verify"))["coordinator"][0] == "hint"

@@ -162,3 +162,13 @@ def read_services(folder: Path) -> Services | None:
         )
     except (OSError, KeyError, TypeError, ValueError):
         return None
+
+
+def is_running(services: Services) -> bool:
+    """Whether the process that announced itself is still there."""
+    import psutil
+
+    try:
+        return "core.chain.services" in psutil.Process(services.pid).cmdline()
+    except psutil.Error:
+        return False

@@ -89,6 +89,7 @@ def ready_text(view: tuple[Draft, Effective], width: int, pen: Pen) -> Text:
         text.append(column(label, 10), pen.palette.label)
         text.append(pen.fit(pen.safe(value), width - 10) + "\n", "bold")
     text.append("\nEvery setting, and where it comes from\n", pen.palette.label)
+    invited = dict(draft.invite_settings) if draft.invited else {}
     # What was decided stands first; the defaults follow in the order of the manual.
     for key, value, where, _ in sorted(effective.items(), key=lambda i: i[2].layer == "default"):
         changed = where.layer != "default"
@@ -98,6 +99,8 @@ def ready_text(view: tuple[Draft, Effective], width: int, pen: Pen) -> Text:
             "bold" if changed else pen.palette.muted,
         )
         told = told_origin(where, effective.profile)
+        if key in invited:
+            told = "the invite"
         text.append(" " + pen.fit(pen.safe(told), width - 57) + "\n", pen.palette.muted)
     return text
 
