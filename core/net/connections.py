@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from hivemind.dht.node import DHTNode
@@ -16,9 +17,11 @@ from hivemind.p2p.p2p_daemon import P2P
 from hivemind.p2p.p2p_daemon_bindings.datastructures import PeerID
 from hivemind.utils.multiaddr import Multiaddr
 
+from core.net import hello
 from core.net.acquaintance import Acquaintance
 from core.net.chores import NET_ERRORS, Chores
-from core.net.contacts import MAX_CONTACTS, Contacts, reason
+from core.net.contacts import ANOTHER_PEER, HELD_BACK, MAX_CONTACTS, Contacts, reason
+from core.net.reach import is_loopback, tcp_port
 
 GREET_TIMEOUT_S = 4.0
 LOOK_AROUND_S = 1.0
@@ -26,7 +29,10 @@ log = logging.getLogger(__name__)
 
 
 class Connections:
-    """The connections of one opened DHT. contacts: how to reach whom; kept by the caller."""
+    """The connections of one opened DHT. contacts: how to reach whom; kept by the caller.
+
+    reached: told of every node that was greeted and answered.
+    """
 
     def __init__(
         self,
@@ -35,12 +41,16 @@ class Connections:
         contacts: Contacts,
         chores: Chores,
         acquaintance: Acquaintance,
+        reached: Callable[[PeerID], None],
     ) -> None:
         self.contacts = contacts
         self.peer_id = str(p2p.peer_id)
         self._node, self._p2p, self._chores = node, p2p, chores
-        self._acquaintance = acquaintance
+        self._acquaintance, self._reached = acquaintance, reached
         self._wake = asyncio.Event()
+        self._why: dict[str, str] = {}
+        self.held_back = asyncio.Event()
+        """Set when p2pd, alone since a long cut, still refuses to dial a node that is back."""
 
     @property
     def peers(self) -> list[str]:
@@ -97,12 +107,31 @@ class Connections:
             if await asyncio.wait_for(ping, GREET_TIMEOUT_S) is None:
                 why = "reached, but it does not answer as a node of this kind"
                 await self._hang_up(peer)
+            else:
+                self._reached(peer)
             latency_ms = (time.monotonic() - began) * 1000
             self._wake.set()
         except NET_ERRORS as error:
             why = reason(error)
             await self._hang_up(peer)
+        if why == HELD_BACK and not self.peers:
+            await self._look_past_p2pd(peer_id)
+        else:
+            self._why[peer_id] = why
+        while len(self._why) > MAX_CONTACTS:
+            self._why.pop(next(iter(self._why)))
         self.contacts.greeted(peer_id, why, time.monotonic(), time.time(), latency_ms)
+
+    async def _look_past_p2pd(self, peer_id: str) -> None:
+        """libp2p waits longer after every failure, up to minutes: too long when the cut is over."""
+        if self._why.get(peer_id) == ANOTHER_PEER:
+            return
+        for address in self.contacts.addresses(peer_id):
+            parts = address.split("/")
+            if tcp_port(address) and not is_loopback(parts[2]):
+                if not await hello.dial(parts[2], int(parts[4])):
+                    self.held_back.set()
+                return
 
     async def _hang_up(self, peer: PeerID) -> None:
         """Drop a connection that may be dead, as after a network cut: the next greeting dials anew.

@@ -21,13 +21,14 @@ MAX_GREETINGS = 16
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_ALONE_S, LONGEST_PAUSE_S = 8.0, 60.0
 _PEER_ID = re.compile(r"[1-9A-HJ-NP-Za-km-z]{40,64}")
+ANOTHER_PEER = "another peer answers there"
 HELD_BACK = "libp2p holds back for a while"
 """After a failure p2pd refuses to dial the same address for seconds, so this is never the cause."""
 _REASONS = (
     ("connection refused", "connection refused"),
     ("no route to host", "no route to host"),
     ("network is unreachable", "the network is unreachable"),
-    ("peer id mismatch", "another peer answers there"),
+    ("peer id mismatch", ANOTHER_PEER),
     ("i/o timeout", "no answer"),
     ("deadline exceeded", "no answer"),
     ("TimeoutError", "no answer"),
@@ -129,6 +130,9 @@ class Contacts:
 def reason(error: object) -> str:
     """Why a peer was not reached, in a few words, from what libp2p says."""
     text = str(error) or type(error).__name__
+    lines = [line for line in text.split("\n") if line.strip().startswith("* [")]
+    outside = [line for line in lines if "/127.0.0.1/" not in line and "/::1/" not in line]
+    text = "\n".join(outside) or text  # its loopback addresses lead to this machine, not there
     for phrase, words in _REASONS:
         if phrase in text:
             return words

@@ -27,8 +27,7 @@ from core.net.directory import Directory
 from core.net.fetching import Fetching
 from core.net.genrl_dht import GenrlDht
 from core.net.hello import Greeter
-from core.net.lan import tcp_port
-from core.net.reach import order
+from core.net.reach import order, tcp_port
 from core.net.serving import PROTOCOL, Shelf
 from core.net.storage import RoundStorage, ValueValidator
 from core.net.unsigned import Unsigned
@@ -37,6 +36,8 @@ from core.net.weight import outgrown
 CALL_TIMEOUT_S = 3.0
 REPLICAS = 5
 LOOK_EVERY_S, GRACE_S = 2.0, 0.5
+PATIENCE_S = 30.0
+"""A daemon is not given up earlier than this for not dialling."""
 MISSES = 3
 """Looks in a row without an answer after which p2pd counts as hung: 11 s at most."""
 log = logging.getLogger(__name__)
@@ -157,6 +158,7 @@ class Dht:
         watches = [
             asyncio.ensure_future(self._dead()),
             asyncio.ensure_future(self._hung()),
+            asyncio.ensure_future(self._held_back()),
             asyncio.ensure_future(self._deaf()),
             asyncio.ensure_future(outgrown("the libp2p daemon", self.daemon_pid, limit_mib)),
         ]
@@ -169,6 +171,11 @@ class Dht:
 
     async def _dead(self) -> str:
         return f"the libp2p daemon ended with status {await self._daemon.process.wait()}"
+
+    async def _held_back(self) -> str:
+        await asyncio.sleep(PATIENCE_S)
+        await self.connections.held_back.wait()
+        return "a node is back that the libp2p daemon still refuses to dial"
 
     async def _hung(self) -> str:
         silent = 0

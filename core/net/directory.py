@@ -79,6 +79,10 @@ class Directory:
         """Who brought or told records that are none since this was last asked, and why."""
         return self._board.refused.drain()
 
+    def reached(self, peer: PeerID) -> None:
+        """A node was just greeted anew: whatever it failed before a cut no longer counts."""
+        self._around.answered(peer)
+
     # --- mine ---------------------------------------------------------------------------------
 
     async def publish(self, value: bytes) -> None:

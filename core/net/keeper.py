@@ -43,7 +43,7 @@ class Keeper:
         self._contacts, self._maddrs = list(start.contacts), list(start.maddrs)
         self._wanted = listening.parse(start.listen)
         self._findings = Findings()
-        self._relaying = Relaying(start.relay, start.client_mode, self._wanted)
+        self._relaying = Relaying(start.relay, start.client_mode, self._wanted, start.bootnodes)
         self._lan = Lan(start.swarm) if start.lan_discovery else None
         self._restarts, self._last_restart, self._note = 0, "", ""
         self._folder = daemon.SocketFolder()

@@ -17,6 +17,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from core.net.reach import tcp_port
+
 SERVICE = "_waggle._tcp.local."
 MAX_FOUND = 64
 MAX_ADDRESSES = 4
@@ -167,9 +169,3 @@ def _local_addresses(maddrs: Sequence[str]) -> list[str]:
     hosts = (m.split("/")[2] for m in maddrs if m.startswith("/ip4/") and "/p2p-circuit" not in m)
     local = [host for host in dict.fromkeys(hosts) if _is_local(ipaddress.ip_address(host))]
     return local[:MAX_ADDRESSES]
-
-
-def tcp_port(maddr: str) -> int:
-    """The TCP port of a multiaddr that can be dialled directly, or 0."""
-    found = re.match(r"/(?:ip4|ip6)/[^/]+/tcp/(\d{1,5})(?:/p2p/[^/]+)?$", maddr)
-    return int(found[1]) if found else 0

@@ -7,6 +7,7 @@ fresh connection to its own port, at the address from which they see it.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -67,3 +68,16 @@ def _rank(maddr: str) -> int:
     except ValueError:
         return 4
     return 3 if address.is_loopback else 2 if address.is_private or address.is_link_local else 0
+
+
+def tcp_port(maddr: str) -> int:
+    """The TCP port of a multiaddr that can be dialled directly, or 0."""
+    found = re.match(r"/(?:ip4|ip6)/[^/]+/tcp/(\d{1,5})(?:/p2p/[^/]+)?$", maddr)
+    return int(found[1]) if found else 0
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

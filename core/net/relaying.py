@@ -29,10 +29,12 @@ class Relaying:
     wish: `auto`, `always` or `off`, as net.relay has it.
     """
 
-    def __init__(self, wish: str, client_mode: bool, listen: Sequence[Address]) -> None:
-        self.relays: tuple[str, ...] = ()
+    def __init__(
+        self, wish: str, client_mode: bool, listen: Sequence[Address], bootnodes: Sequence[str]
+    ) -> None:
         self._allowed = wish != "off"
-        self._at_once = wish == "always" or client_mode
+        self._at_once = self._allowed and (wish == "always" or client_mode)
+        self.relays = candidates(bootnodes) if self._at_once else ()
         self._beyond = beyond_loopback(listen)
 
     async def change(self, dht: Dht, findings: Findings) -> str:
@@ -46,7 +48,8 @@ class Relaying:
             table = set(dht.peers)
             if any(relay.rpartition("/p2p/")[2] in table for relay in self.relays):
                 since = now
-            others = candidates(dht.contacts.known_maddrs(), table)
+            known = dht.contacts.known_maddrs()
+            others = candidates([m for m in known if m.rpartition("/p2p/")[2] in table])
             if not others or set(others) == set(self.relays):
                 continue
             if not self.relays or now - since > WITHOUT_S:
@@ -60,11 +63,11 @@ class Relaying:
         return self._beyond and findings.dialled.reach(now).verdict == "unreachable"
 
 
-def candidates(maddrs: Sequence[str], connected: set[str]) -> tuple[str, ...]:
-    """Nodes to ask for relaying: connected now, dialled directly over TCP, one address each."""
+def candidates(maddrs: Sequence[str]) -> tuple[str, ...]:
+    """Nodes to ask for relaying: those that are dialled directly over TCP, one address each."""
     chosen: dict[str, str] = {}
     for maddr in maddrs:
         address, _, peer_id = maddr.rpartition("/p2p/")
-        if peer_id in connected and "/tcp/" in address and "/p2p-circuit" not in address:
+        if peer_id and "/tcp/" in address and "/p2p-circuit" not in address:
             chosen.setdefault(peer_id, maddr)
     return tuple(list(chosen.values())[:MAX_RELAYS])

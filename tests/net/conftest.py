@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -84,7 +85,9 @@ def make_node(tmp_path: Path) -> Iterator[MakeNode]:
     """A factory of nodes; `bootnodes` are nodes already made."""
     nodes: list[NetNode] = []
 
-    def make(*bootnodes: NetNode, name: str = "", swarm: str = "test", listen: str = "") -> NetNode:
+    def make(
+        *bootnodes: NetNode, name: str = "", swarm: str = "test", listen: str = "", **options: Any
+    ) -> NetNode:
         folder = tmp_path / (name or f"node-{len(nodes)}")
         folder.mkdir(exist_ok=True)
         identity = load_or_create(folder / "swarm.pem")
@@ -98,6 +101,7 @@ def make_node(tmp_path: Path) -> Iterator[MakeNode]:
                 log=folder / "net.log",
                 listen=listen or "/ip4/127.0.0.1/tcp/0",
                 bootnodes=tuple(m for n in bootnodes for m in n.link.visible_maddrs()),
+                **options,
             ),
             on_status=history.append,
             contacts=book.contacts,
