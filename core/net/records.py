@@ -26,8 +26,9 @@ MAX_MADDR_CHARS = 128
 MAX_PAYLOAD_BYTES = 32 * 2**20
 MAX_GROUPS = 65_536
 MAX_LIFETIME_S = 7_200.0
-CLOCK_SKEW_S = 60.0
-"""How far another node's clock may be from mine before its records are refused."""
+CLOCK_SKEW_S = 120.0
+"""How far another node's clock may be ahead of mine before its records are refused: a minute is
+common on machines without NTP, and harmless, since a record says of which round it is."""
 
 _DOMAIN = b"waggle/record/2\0"
 _SWARM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
