@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
-from core import memory
+from core import addresses, memory
 from core.config import Effective, require_complete
 from core.errors import WaggleError
 from core.home import REPO_ROOT, Home, HomeLock
@@ -215,7 +215,8 @@ def _ports(home: Home, effective: Effective) -> Iterator[Check]:
     elif config.net.enabled and listen is not None and int(listen[2]):
         wanted.append((listen[1], int(listen[2]), "net.listen"))
     if config.chain.enabled and config.swarm.host and config.chain.devnet_port:
-        wanted.append(("127.0.0.1", config.chain.devnet_port, "chain.devnet_port"))
+        for address in addresses.listening(config.chain.devnet_host):
+            wanted.append((address, config.chain.devnet_port, "chain.devnet_port"))
     for host, port, key in wanted:
         yield _port(host, port, key)
     if not wanted and listen is not None:

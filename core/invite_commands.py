@@ -19,6 +19,8 @@ from core.invite import DAY_S, Invite
 from core.reports import clean
 
 MAX_DAYS = 3650
+IN_IT = ("swarm.name", "game.tasks", *invite.AGREED)
+"""Settings of this node that an invite repeats."""
 
 
 def make(
@@ -59,6 +61,12 @@ def make(
         _say(f"{label:<12} {clean(value)}")
     if not opening.opens:
         _say("\nIt is for other homes on this machine: nobody else reaches these addresses.")
+    passing = [key for key in IN_IT if effective.origins[key].layer in ("flag", "environment")]
+    if passing:
+        _say(
+            f"\nIt holds {', '.join(passing)} as given now: start the node with the same, or write "
+            f"them into {home.config}."
+        )
     _say(_next_step(home, opening))
     print(path if out is not None else text)
     if out is None and sys.stdout.isatty():

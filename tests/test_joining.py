@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from core import cli, config, hosting, invite, invite_commands, joining
+from core import cli, config, hosting, identities, invite, invite_commands, joining
 from core.errors import WaggleError
 from core.home import Home
 from core.invite import Invite
@@ -68,6 +68,15 @@ def test_the_invite_alone_is_on_standard_output(
         issued=joining.read(file.read_text()).issued,
         expires=joining.read(file.read_text()).expires,
     )
+
+
+def test_what_only_this_call_was_given_is_told(
+    host: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The node would start without it, and its own invite would not fit."""
+    status, out, err = run(capsys, host, "invite", "--set", "game.generations=4")
+    assert (status, "game.generations as given now" in err) == (0, True)
+    assert joining.read(out).settings["game.generations"] == 4
 
 
 def test_joining_writes_all_that_a_node_needs(
@@ -203,6 +212,8 @@ def test_who_joins_trains_with_the_host_and_is_recorded_on_its_chain(
         nodes.enter_context(node("--home", str(guest.path)))
         for home in (guest, host):
             wait_until(lambda: admitted(home), 120)  # noqa: B023 - used at once
+        identities.back_up(guest, tmp_path / "guest.backup", "four unrelated words")
+        wait_until(lambda: event(guest, "identity_backed_up"), 60)
     assert admitted(guest) == {joining.read(text).owner}
     assert admitted(host) == {identity.load(guest.identity).peer_id}
     assert ledger(guest), "its rounds are the coordinator's, recorded from the first one on"
@@ -221,10 +232,14 @@ def node(*arguments: str) -> Iterator[None]:
         process.wait(60)
 
 
+def event(home: Home, name: str) -> list[dict[str, Any]]:
+    try:
+        found = rows(home, f"select json from events where name = '{name}'")
+    except sqlite3.OperationalError:
+        return []  # the journal is not there yet
+    return [json.loads(text) for (text,) in found]
+
+
 def admitted(home: Home) -> set[str]:
     """Whose groups were trained on."""
-    try:
-        found = rows(home, "select json from events where name = 'group_admitted'")
-    except sqlite3.OperationalError:
-        return set()  # the journal is not there yet
-    return {json.loads(text)["peer_id"] for (text,) in found}
+    return {each["peer_id"] for each in event(home, "group_admitted")}
