@@ -43,6 +43,11 @@ from tests.hostile.corpus import (  # noqa: E402
 
 ITEMS = {f"{item.door}: {item.name}": item for item in corpus()}
 
+WITH_A_VICTIM = {
+    *("groups: copied rollouts", "record: another's record", "record: stolen peer id"),
+}
+"""These need what somebody has published in the same round."""
+
 
 class Trickster(Shelf):
     """Serves what it is told to, whatever was announced; or hangs, or trickles."""
@@ -91,7 +96,7 @@ class Raider:
     async def raid(self, round: int, names: list[str]) -> None:
         """Do these items to everybody, in this round."""
         self._shelf.mode, self._board.forged = "", []
-        found = await self._others(round)
+        found = await self._others(round) if WITH_A_VICTIM & set(names) else []
         scene = self._scene(round, found)
         for name in names:
             if name in (HANGING, TRICKLE):
@@ -154,7 +159,9 @@ class Raider:
         return replace(mine, victim_groups=groups or (mine.group(),))
 
     def _victim(self, found: list[bytes]) -> Identity:
-        """Somebody whose name can be used, and whose key this is not."""
+        """Somebody whose name can be used, and whose key this is not; myself for want of one."""
+        if not found:
+            return self._identity
         record = records.decode(found[0])
         return Identity(
             record.peer_id, "", record.public_key_bytes, self._identity.sign, Path("none")
