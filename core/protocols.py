@@ -22,7 +22,8 @@ Progress = Callable[[int, int], None]
 class Surprise:
     """One completion as the local policy sees it. Both are as long as the completion, EOS included.
 
-    nats: the negative log-probability of each token, where it stands.
+    nats: the negative log-probability of each token, where it stands; 0 where the token belongs to
+        the task's own answer, which says nothing about who wrote it.
     """
 
     token_ids: tuple[int, ...]

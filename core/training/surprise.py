@@ -1,20 +1,23 @@
 """How surprising completions are to the local policy: one forward pass, without gradient.
 
-For what peers sent: texts are tokenised here, as an update would do it. Knows nothing of limits.
+For what peers sent: texts are tokenised here, as an update would do it. The right answer itself
+surprises nobody: a peer that can do more than this node writes what is unlikely here, and where its
+answer is the task's own, letter for letter, nobody chose these letters. Knows nothing of limits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from core.protocols import Surprise
-from core.rollouts import RolloutGroup, Task, TaskId
+from core.rollouts import Rollout, RolloutGroup, Task, TaskId
 from core.schema import Config
 from core.training.logprobs import score
 from core.training.models import LoadedModel
 from core.training.packing import pack
-from core.training.prompts import ANSWER_CLOSE, completion_ids, prompt_ids
+from core.training.prompts import ANSWER_CLOSE, ANSWER_OPEN, completion_ids, prompt_ids
 from core.training.rows import Row, micro_batches
 
 
@@ -54,5 +57,28 @@ def surprises(
         logps, _ = score(loaded.model, packed, smooth)
         for row, values in zip(batch, (-logps).split(list(packed.lengths)), strict=True):
             number, place = places[row.number]
-            found[number][place] = Surprise(row.ids, tuple(values.tolist()))
+            group, nats = groups[number], values.tolist()
+            answer = tasks[group.task].answer
+            for known in _answer_tokens(loaded.tokenizer, group.rollouts[place], answer):
+                if known < len(nats):
+                    nats[known] = 0.0
+            found[number][place] = Surprise(row.ids, tuple(nats))
     return found
+
+
+def _answer_tokens(tokenizer: Any, rollout: Rollout, answer: str) -> Sequence[int]:
+    """The places of the tokens that spell the answer, where it is exactly the task's own.
+
+    None for a rollout that was sampled here, whose tokens need not be those of its text.
+    """
+    text = rollout.text
+    end = text.rfind(ANSWER_CLOSE)
+    start = text.rfind(ANSWER_OPEN, 0, end) + len(ANSWER_OPEN) if end >= 0 else -1
+    if rollout.token_ids or start < len(ANSWER_OPEN) or text[start:end] != answer:
+        return ()
+    if not tokenizer.is_fast:  # it cannot tell which characters a token covers
+        return ()
+    offsets = tokenizer(
+        text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
+    )["offset_mapping"]
+    return [i for i, (first, last) in enumerate(offsets) if first < end and last > start]
