@@ -200,7 +200,10 @@ def _add_common(parser: argparse.ArgumentParser, top: bool = False) -> None:
     )
 
 
-def add_settings(parser: argparse.ArgumentParser, top: bool = False) -> None:
+def add_settings(
+    parser: argparse.ArgumentParser, top: bool = False, memory_too: bool = True
+) -> None:
+    """memory_too: the command looks at how much memory a node may use."""
     parser.add_argument(
         "--profile",
         metavar="P",
@@ -215,6 +218,8 @@ def add_settings(parser: argparse.ArgumentParser, top: bool = False) -> None:
         default=[] if top else argparse.SUPPRESS,
         help="set one value; may be repeated",
     )
+    if not memory_too:
+        return
     for name, memory in (("--max-ram", "memory"), ("--max-vram", "GPU memory")):
         parser.add_argument(
             name,

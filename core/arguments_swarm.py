@@ -77,7 +77,7 @@ def add_identity(commands: Commands) -> None:
         group="identity",
     )
     verify.add_argument("--backup", metavar="FILE", help="hold this backup against the key")
-    add_settings(verify)
+    add_settings(verify, memory_too=False)
     for each in (new, take, restore):
         each.add_argument("--set-aside", action="store_true", help=ASIDE)
     for each in (backup, restore, verify):
@@ -96,13 +96,14 @@ def add_invites(commands: Commands) -> None:
         "make an invite to the swarm that this node hosts",
         "prints one line, waggle://..., to send to whoever shall join; they need nothing else.\n"
         "--host says at which address of this machine the others reach it, and opens the swarm\n"
-        "there after asking: the settings go to config.yaml and hold from the next start.\n"
+        "there after asking: the settings go to config.yaml and hold from the next start. Its\n"
+        "chain has no password there, so let only people whom you invite reach the two ports.\n"
         "examples:\n"
         "  waggle invite --host 192.168.1.20 --out friends.waggle\n"
         "  waggle invite --host 127.0.0.1           for other homes on this machine\n\n"
         "exit codes: 0, 1, 2 this node hosts no swarm, or nobody could reach it",
     )
-    add_settings(invite)
+    add_settings(invite, memory_too=False)
     add_json(invite)
     add_host(invite)
     invite.add_argument("--out", metavar="FILE", help="write it to a file")
