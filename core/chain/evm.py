@@ -198,7 +198,7 @@ class Evm:
         """Mine a signed transaction, and have it on disk; its hash. Raises Rejected.
 
         A transaction that reverts is mined as well, with status 0, as on every chain. by_faucet:
-        it comes from `fund`. The faucet's key is no secret, so nobody else may spend its ether.
+        it is `fund`'s: the faucet's key is no secret, so nobody else may spend its ether.
         """
         with self._lock:
             transaction = decoded(raw, self._chain.get_vm(), self.chain_id)
@@ -286,8 +286,7 @@ class Evm:
         with self._lock:
             if self.balance(account) >= FAUCET_ENOUGH:
                 return None
-            faucet = Account.from_key(FAUCET_KEY)
-            signed = faucet.sign_transaction(
+            signed = Account.from_key(FAUCET_KEY).sign_transaction(
                 {
                     "chainId": self.chain_id,
                     "nonce": self.nonce(FAUCET),
