@@ -26,6 +26,11 @@ from pathlib import Path
 from core.errors import TransientError
 
 START_TIMEOUT_S = 30.0
+CALL_TIMEOUT_S = 3.0
+LOOK_EVERY_S = 2.0
+MISSES = 3
+HUNG_S = LOOK_EVERY_S + MISSES * CALL_TIMEOUT_S
+"""After so many looks in a row without an answer p2pd counts as hung; at the latest after this."""
 MAX_MESSAGE_BYTES = 4 * 2**20
 HARD_LIMIT = 2
 """Times max_memory_mib at which the kernel refuses; the watch in `weight.py` comes before."""

@@ -33,13 +33,10 @@ from core.net.storage import RoundStorage, ValueValidator
 from core.net.unsigned import Unsigned
 from core.net.weight import outgrown
 
-CALL_TIMEOUT_S = 3.0
 REPLICAS = 5
-LOOK_EVERY_S, GRACE_S = 2.0, 0.5
+GRACE_S = 0.5
 PATIENCE_S = 30.0
 """A daemon is not given up earlier than this for not dialling."""
-MISSES = 3
-"""Looks in a row without an answer after which p2pd counts as hung: 11 s at most."""
 log = logging.getLogger(__name__)
 
 
@@ -134,7 +131,7 @@ class Dht:
             p2p=self._p2p,
             node_id=DHTID.generate(source=self._p2p.peer_id.to_bytes()),
             num_replicas=REPLICAS,
-            wait_timeout=CALL_TIMEOUT_S,
+            wait_timeout=daemon.CALL_TIMEOUT_S,
             cache_locally=False,
             cache_nearest=0,
             cache_on_store=False,
@@ -179,10 +176,10 @@ class Dht:
 
     async def _hung(self) -> str:
         silent = 0
-        while silent < MISSES:
-            await asyncio.sleep(0 if silent else LOOK_EVERY_S)
+        while silent < daemon.MISSES:
+            await asyncio.sleep(0 if silent else daemon.LOOK_EVERY_S)
             try:
-                await asyncio.wait_for(self._read_maddrs(), CALL_TIMEOUT_S)
+                await asyncio.wait_for(self._read_maddrs(), daemon.CALL_TIMEOUT_S)
                 silent = 0
             except NET_ERRORS as error:
                 silent += 1

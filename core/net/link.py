@@ -255,6 +255,7 @@ class NetLink:
                 body = frames.read_body(source)  # type: ignore[arg-type]
                 self._receive(*messages.decode(body))
         except TimeoutError as error:
+            child.kill()  # it would not hear a kinder word
             return f"the network part gave {error}"
         except messages.VersionError as error:
             return f"Waggle was updated while this node ran, {error}; restart the node"
