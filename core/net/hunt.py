@@ -9,7 +9,6 @@ Knows records and payloads; nothing of what is in a group.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import random
 import threading
@@ -21,10 +20,10 @@ from dataclasses import dataclass
 
 from core.errors import TransientError
 from core.net import messages, records, shards, wire
+from core.net.catch import Catch
 from core.net.link import NetLink
 from core.net.peers import Peer, describe, unannounced
 from core.protocols import Gathered
-from core.rollouts import RolloutGroup
 
 GRACE_S = 0.3
 """How long a gather looks for somebody when nobody was seen lately but peers are connected."""
@@ -53,30 +52,6 @@ def draw(
     first = sorted([*here, *awaited], key=lot)[: max(0, places)]
     chosen = [peer_id for peer_id in first if peer_id in here]
     return chosen, len(first) - len(chosen)
-
-
-class Catch:
-    """One peer's record and what became of its payload. spared: it would have cost too much."""
-
-    def __init__(self, record: records.Record, value: bytes, lag_s: float) -> None:
-        self.record, self.value, self.lag_s = record, value, lag_s
-        self.began = 0.0
-        self.future: Future[messages.Fetched] | None = None
-        self.latency_ms: float | None = None
-        self.groups: tuple[RolloutGroup, ...] = ()
-        self.reason = self.error = ""
-        self.done = self.spared = False
-
-    def fail(self, reason: str, error: object) -> None:
-        self.reason, self.error, self.done = reason, str(error)[:300], True
-
-    @property
-    def good(self) -> bool:
-        return self.done and not (self.reason or self.spared)
-
-    @property
-    def fetching(self) -> bool:
-        return self.future is not None and not self.done
 
 
 class Hunt:
@@ -245,8 +220,7 @@ class Hunt:
                 continue
             catch = self.seen[record.peer_id] = Catch(record, value, now - self._began)
             if self._avoid(record.peer_id):
-                catch.done = True
-                catch.reason, catch.error = "quarantine", "it is left alone for now"
+                catch.fail("quarantine", "it is left alone for now")
 
     # --- payloads -----------------------------------------------------------------------------
 
@@ -263,7 +237,7 @@ class Hunt:
             return False
         over = self._bytes + record.size_bytes > self._budget.total_bytes
         if over or self._tries >= 2 * self._budget.peers:
-            catch.done, catch.spared = True, True
+            catch.spare()
             return False
         self._tries, self._bytes = self._tries + 1, self._bytes + record.size_bytes
         catch.began = time.monotonic()
@@ -275,29 +249,5 @@ class Hunt:
     def _collect(self) -> None:
         """Take in the fetches that have ended."""
         for catch in self.seen.values():
-            if catch.done or catch.future is None or not catch.future.done():
-                continue
-            error = catch.future.exception()
-            if error is not None:
-                catch.fail("fetch", error)
-                continue
-            answer = catch.future.result()
-            if answer.lie:
-                catch.fail("malformed", answer.lie)
-                continue
-            catch.latency_ms = answer.latency_ms
-            try:
-                catch.groups = self._open(catch.record, answer.payload)
-                catch.done = True
-            except ValueError as refusal:
-                catch.fail("malformed", refusal)
-
-    def _open(self, record: records.Record, payload: bytes) -> tuple[RolloutGroup, ...]:
-        if hashlib.sha256(payload).hexdigest() != record.digest:
-            raise ValueError("the payload is not the one in the record")
-        groups = wire.decode(
-            payload, peer_id=record.peer_id, round=record.round, limits=self._limits
-        )
-        if len(groups) != record.groups:
-            raise ValueError(f"{len(groups)} groups came, the record says {record.groups}")
-        return groups
+            if catch.fetching and catch.future is not None and catch.future.done():
+                catch.take(self._limits)

@@ -136,4 +136,4 @@ def test_freshness(pair):
     with pytest.raises(ValueError, match="expired"):
         records.check_fresh(record, 1600.0)
     with pytest.raises(ValueError, match="clock"):
-        records.check_fresh(record, 900.0)
+        records.check_fresh(record, 1000.0 - records.CLOCK_SKEW_S - 1)
