@@ -34,7 +34,8 @@ from core.protocols import Gathered
 from core.rollouts import Rollout, RolloutGroup, TaskId
 from core.schema import Config
 from core.training.games import load_game
-from tests.hostile.corpus import CONFIG, Scene, corpus
+from tests.hostile.corpus import corpus
+from tests.hostile.scene import CONFIG, Scene
 
 ROUND, ME = 12, "QmMe"
 

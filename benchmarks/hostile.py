@@ -28,7 +28,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from core.quarantine import Policy
 from core.schema import AdmissionSection
-from tests.hostile.corpus import HANGING, TRICKLE, corpus
+from tests.hostile.corpus import corpus
+from tests.hostile.scene import HANGING, TRICKLE
 from tests.hostile.swarm import Played, Swarm
 
 FIRST_ROUND = 100

@@ -106,6 +106,7 @@ class Remembered:
             self._db = sqlite3.connect(path, timeout=5.0, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.execute("PRAGMA cache_size=-256")  # KiB; it is read once and then appended to
             self._db.executescript(_SCHEMA)
             rows = self._db.execute(
                 "SELECT digest FROM seen_digests ORDER BY number DESC LIMIT ?", (DIGESTS,)

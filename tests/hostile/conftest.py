@@ -11,7 +11,7 @@ from core.net.identity import Identity, load_or_create
 from core.rollouts import Rollout, RolloutGroup
 from core.training.games import load_game
 from core.training.games.reasoning import ReasoningGame
-from tests.hostile.corpus import CONFIG, Scene
+from tests.hostile.scene import CONFIG, Scene
 
 ROUND = 12
 

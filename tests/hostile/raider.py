@@ -30,14 +30,14 @@ from core.net.identity import Identity, load_or_create  # noqa: E402
 from core.net.serving import Shelf  # noqa: E402
 from core.rollouts import RolloutGroup  # noqa: E402
 from core.training.games import load_game  # noqa: E402
-from tests.hostile.corpus import (  # noqa: E402
+from tests.hostile.corpus import corpus  # noqa: E402
+from tests.hostile.scene import (  # noqa: E402
     CONFIG,
     HANGING,
     TRICKLE,
     Attempt,
     Item,
     Scene,
-    corpus,
     sign,
 )
 

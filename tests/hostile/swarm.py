@@ -34,7 +34,7 @@ from core.rollouts import Rollout, RolloutGroup
 from core.schema import AdmissionSection, Config
 from core.training.games import load_game
 from tests.conftest import wait_until
-from tests.hostile.corpus import CONFIG
+from tests.hostile.scene import CONFIG
 
 GATHER_TIMEOUT_S = 20.0
 

@@ -18,7 +18,8 @@ from core.protocols import Gathered
 from core.rollouts import RolloutGroup
 from core.training.games.reasoning import ReasoningGame
 from tests.hostile.conftest import ROUND
-from tests.hostile.corpus import CONFIG, EXPLOITS, Attempt, Item, Scene, corpus
+from tests.hostile.corpus import CANARY, EXPLOITS, corpus
+from tests.hostile.scene import CONFIG, Attempt, Item, Scene
 
 LIMITS = wire.Limits()
 ITEMS = {f"{item.door}: {item.name}": item for item in corpus()}
@@ -77,6 +78,7 @@ def test_a_hostile_contribution_is_refused_for_its_reason(
     before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
     assert refusal(item, attempt, scene, game, identities[0]) == item.reason
     assert time.monotonic() - began < MAX_SECONDS
+    assert not CANARY.exists()
     grown_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert grown_mib < MAX_GROWTH_MIB
 

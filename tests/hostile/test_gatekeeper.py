@@ -10,82 +10,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from core import events, fold
-from core.admission import REASONS, Doubts
-from core.gatekeeper import Gatekeeper
-from core.protocols import Gathered, PeerRecord
 from core.quarantine import WEIGHTS
-from core.remembered import Remembered
-from core.rollouts import Rollout, RolloutGroup
-from core.schema import AdmissionSection, Config
+from core.rollouts import RolloutGroup
+from core.schema import AdmissionSection
 from core.training.games import load_game
 from core.training.games.reasoning import ReasoningGame
 from tests.hostile.conftest import ROUND
-from tests.hostile.corpus import CONFIG
-
-ME, GOOD, BAD = "QmMe", "QmGood", "QmBad"
-
-
-class Gate:
-    """A gatekeeper with a clock to turn and the events that it told."""
-
-    def __init__(
-        self,
-        game: ReasoningGame,
-        config: Config = CONFIG,
-        db: Path | None = None,
-        doubts: Doubts | None = None,
-    ) -> None:
-        self.now = 1_000_000.0
-        self.told: list[events.Event] = []
-        self.remembered = Remembered(db)
-        self.keeper = Gatekeeper(
-            game, config, ME, self.remembered, self.told.append, doubts, lambda: self.now
-        )
-
-    def play(
-        self, *gathered: Gathered, round: int = ROUND, own: Sequence[RolloutGroup] = ()
-    ) -> list[RolloutGroup]:
-        self.told.clear()
-        self.keeper.open(round, own)
-        admitted, rejections = self.keeper.judge(round, gathered)
-        assert rejections == len(self.of(events.GroupRejected))
-        return admitted
-
-    def of(self, kind: type[events.Event]) -> list[events.Event]:
-        return [event for event in self.told if type(event) is kind]
-
-    @property
-    def reasons(self) -> Counter[str]:
-        return Counter(e.reason for e in self.told if isinstance(e, events.GroupRejected))
-
-    def close(self) -> None:
-        self.remembered.close()
+from tests.hostile.gate import BAD, GOOD, ME, Gate, group, sent
+from tests.hostile.scene import CONFIG
 
 
 @pytest.fixture
 def gate(game: ReasoningGame) -> Gate:
     return Gate(game)
-
-
-def group(
-    game: ReasoningGame, peer: str = GOOD, slot: int = 0, right: int = 2, round: int = ROUND
-) -> RolloutGroup:
-    task = game.task(game.schedule(peer, round)[slot])
-    texts = [f"<answer>{task.answer if n < right else 'no'}</answer> {n}" for n in range(4)]
-    return RolloutGroup(task.id, peer, round, tuple(Rollout(text) for text in texts))
-
-
-def sent(
-    *groups: RolloutGroup, peer: str = GOOD, signed: bool = True, reason: str = ""
-) -> Gathered:
-    record = PeerRecord(
-        peer, f"name of {peer}", ROUND, 0, "d", 1, len(groups), 0.9, 0.0, 12.5, signed
-    )
-    return Gathered(record, groups, reason, reason)
 
 
 def test_what_is_refused_is_told_and_what_is_good_is_let_in(
@@ -275,70 +214,3 @@ def test_strikes_can_be_switched_off(game: ReasoningGame) -> None:
     for _ in range(20):
         gate.play(sent(replace(group(game, BAD), round=1), peer=BAD))
         assert gate.reasons == {"round": 1}
-
-
-# --- anything at all --------------------------------------------------------------------------
-
-JUNK = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=30))
-ROLLOUTS = st.lists(
-    st.builds(
-        Rollout, text=st.text(max_size=40), logprobs=st.lists(st.floats(), max_size=3).map(tuple)
-    )
-    | st.builds(Rollout, text=JUNK, logprobs=st.lists(JUNK, max_size=3).map(tuple), finished=JUNK),
-    min_size=3,
-    max_size=5,
-)
-CHANGES = st.fixed_dictionaries(
-    {},
-    optional={
-        "task": JUNK,
-        "peer_id": JUNK | st.just(GOOD),
-        "round": JUNK,
-        "rollouts": ROLLOUTS.map(tuple),
-    },
-)
-STEPS = st.lists(
-    st.lists(
-        st.tuples(
-            st.sampled_from([BAD, "QmBad2", "QmBad3"]),
-            st.lists(st.tuples(st.integers(0, 5), CHANGES), max_size=8),
-            st.booleans(),
-            st.sampled_from(["", "", "", *REASONS, "unheard of"]),
-        ),
-        max_size=3,
-    ),
-    max_size=6,
-)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(steps=STEPS, pause_s=st.floats(0, 4000))
-def test_whatever_others_send_an_honest_peer_is_heard_every_round(
-    game: ReasoningGame, steps: list[list[tuple]], pause_s: float
-) -> None:
-    gate = Gate(game)
-    for n, crowd in enumerate(steps):
-        gate.now += pause_s
-        number = ROUND + n
-        noise = [
-            sent(
-                *(
-                    replace(group(game, peer, slot, round=number), **changes)
-                    for slot, changes in made
-                ),
-                peer=peer,
-                signed=signed,
-                reason=reason,
-            )
-            for peer, made, signed, reason in crowd
-        ]
-        admitted = gate.play(*noise[:1], sent(group(game, round=number)), *noise[1:], round=number)
-        assert [g for g in admitted if g.peer_id == GOOD]
-        for got in admitted:
-            assert got.rewards == tuple(
-                game.score(game.task(got.task), [r.text for r in got.rollouts])
-            )
-        assert set(gate.reasons) <= set(REASONS)
-        for event in gate.told:
-            assert events.from_dict(events.to_dict(event)) == event
-    assert GOOD not in gate.remembered.book
