@@ -2,12 +2,13 @@
 
 `python -m tests.net.hostile FOLDER VICTIM_MADDR ROUND` prints one line an attack: its name and what
 the victim answered. After that it publishes a good record for the round, whose payload it never
-gives out, and stays until its standard input ends.
+gives out, lies about the records of others, and stays until its standard input ends.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sys
 import time
 from pathlib import Path
@@ -95,11 +96,30 @@ async def attack(folder: Path, maddr: str, round: int) -> None:
     await dht._p2p._client.remove_stream_handler(PROTOCOL)
     await dht._p2p.add_binary_stream_handler(PROTOCOL, hang)
     me = load_or_create(folder / "hostile.pem")
+    await lie(dht, records.encode(record(me, round - 1), me))
     await dht.directory.publish(records.encode(record(me, round), me))
     print("ready", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     await dht.close()
     sockets.remove()
+
+
+async def lie(dht: Dht, elsewhere: bytes) -> None:
+    """From now on keep nothing, say that it is kept, and tell each who asks something else."""
+    tales = itertools.cycle(
+        [
+            asking.encode_records([]),
+            asking.encode_records([elsewhere] * 32),
+            b"\xc1" * 300,
+            bytes(3_000_000),
+        ]
+    )
+
+    async def answer(data: bytes, peer: PeerID) -> bytes:
+        return b"\1" if isinstance(asking.decode_ask(data), asking.Keep) else next(tales)
+
+    await dht._p2p._client.remove_unary_handler(asking.PROTOCOL)
+    await dht._p2p._client.add_unary_handler(asking.PROTOCOL, answer)
 
 
 def record(who: Identity, round: int, issued: float = 0.0, swarm: str = "test") -> records.Record:
