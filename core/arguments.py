@@ -65,6 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--json", action="store_true", help="one event a line, as JSON")
     run.add_argument("--seed", type=natural, metavar="N", help="the same as --set training.seed=N")
     run.add_argument("--supervise", action="store_true", help="start it again when it crashes")
+    _add_bootnodes(run)
     add_host(run)
     run.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
 
@@ -142,10 +143,15 @@ def build_parser() -> argparse.ArgumentParser:
     doctor = command(
         commands,
         "doctor",
-        "check this machine and this home",
+        "check this machine, this home, and with `net` the way into the swarm",
+        "waggle doctor        everything that can be seen at a glance\n"
+        "waggle doctor net    knocks at the bootnodes, is dialled back, compares clocks; half a\n"
+        "                     minute at most; beside a running node, what that one found\n\n"
         "exit codes: 0 all is well, 1 something is not; each line says what to do",
     )
+    doctor.add_argument("part", nargs="?", choices=("net",), help="look at this closely")
     add_settings(doctor)
+    _add_bootnodes(doctor)
     add_json(doctor)
     command(
         commands,
@@ -228,6 +234,16 @@ def add_settings(
             default=None if top else argparse.SUPPRESS,
             help=f"{memory} that a node may use, like 6G or 6.5",
         )
+
+
+def _add_bootnodes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--bootnode",
+        metavar="MADDR",
+        action="append",
+        default=[],
+        help="one more node to join through, as a multiaddr with /p2p/; may be repeated",
+    )
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

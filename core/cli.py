@@ -79,7 +79,14 @@ def _load(args: argparse.Namespace, home: Home) -> Effective:
     sets = [*args.set, *args.limits]
     if getattr(args, "seed", None) is not None:
         sets.append(f"training.seed={args.seed}")
-    return load(args.profile, home, sets=sets)
+    effective = load(args.profile, home, sets=sets)
+    if more := getattr(args, "bootnode", []):
+        import json
+
+        bootnodes = [*effective.config.net.bootnodes, *more]
+        sets.append(f"net.bootnodes={json.dumps(bootnodes)}")
+        effective = load(args.profile, home, sets=sets)
+    return effective
 
 
 def _console(args: argparse.Namespace, home: Home) -> int:
@@ -258,6 +265,10 @@ def _config(args: argparse.Namespace, home: Home) -> int:
 
 
 def _doctor(args: argparse.Namespace, home: Home) -> int:
+    if args.part == "net":
+        from core import doctor_net
+
+        return doctor_net.report(lambda: _load(args, home), home, args.json)
     from core.doctor import report
 
     return report(lambda: _load(args, home), home, args.json)

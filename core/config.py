@@ -119,7 +119,8 @@ def require_complete(effective: Effective) -> None:
     missing = []
     if config.chain.enabled:
         missing += [f"chain.{k}" for k in ("rpc_url", "contract") if not getattr(config.chain, k)]
-    if config.net.enabled and not config.net.bootnodes:
+    listed = config.chain.enabled and config.chain.rpc_url and config.chain.contract
+    if config.net.enabled and not config.net.bootnodes and not listed:
         missing.append("net.bootnodes")
     if missing:
         verb = "is" if len(missing) == 1 else "are"

@@ -13,7 +13,7 @@ import shutil
 import socket
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -22,6 +22,7 @@ from core import addresses, memory
 from core.config import Effective, require_complete
 from core.errors import WaggleError
 from core.home import REPO_ROOT, Home, HomeLock
+from core.net import listening
 
 PYTHON = ((3, 10), (3, 13))
 DISK_BYTES = 2 * 10**9
@@ -58,11 +59,15 @@ def report(load: Callable[[], Effective], home: Home, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"checks": [asdict(check) for check in checks]}))
     else:
-        for check in checks:
-            print(f"{'ok  ' if check.ok else 'FAIL'}  {check.name:<12} {check.detail}")
-            if check.next_step:
-                print(f"      {'':<12} {check.next_step}")
+        print_checks(checks)
     return 0 if all(check.ok for check in checks) else 1
+
+
+def print_checks(checks: Sequence[Check]) -> None:
+    for check in checks:
+        print(f"{'ok  ' if check.ok else 'FAIL'}  {check.name:<12} {check.detail}")
+        if check.next_step:
+            print(f"      {'':<12} {check.next_step}")
 
 
 # --- the machine ------------------------------------------------------------------------------
@@ -204,23 +209,23 @@ def _ports(home: Home, effective: Effective) -> Iterator[Check]:
         return  # its own node holds them
     config = effective.config
     wanted = []
-    listen = re.fullmatch(r"/ip[46]/([^/]+)/tcp/(\d+)(/.*)?", config.net.listen)
-    if config.net.enabled and listen is None:
-        yield Check(
-            "ports",
-            False,
-            f"net.listen {config.net.listen!r} is no TCP multiaddr",
-            "Write it like /ip4/0.0.0.0/tcp/0",
-        )
-    elif config.net.enabled and listen is not None and int(listen[2]):
-        wanted.append((listen[1], int(listen[2]), "net.listen"))
+    if config.net.enabled:
+        yield from listen_ports(config.net.listen)
     if config.chain.enabled and config.swarm.host and config.chain.devnet_port:
         for address in addresses.listening(config.chain.devnet_host):
             wanted.append((address, config.chain.devnet_port, "chain.devnet_port"))
     for host, port, key in wanted:
         yield _port(host, port, key)
-    if not wanted and listen is not None:
-        yield Check("ports", True, "chosen by the system")
+
+
+def listen_ports(text: str) -> Iterator[Check]:
+    """Whether every address of a net.listen can be had; ConfigError when it is malformed."""
+    for address in listening.parse(text):
+        name = f"{address.transport.upper()} port {address.port or 'chosen by the system'}"
+        why = listening.taken(address)
+        step = "End the program that has it, or choose another: --set net.listen=..." if why else ""
+        detail = f"{name} on {address.host}" + (f": {why}" if why else "")
+        yield Check("ports", not why, detail, step)
 
 
 def _port(host: str, port: int, key: str) -> Check:
@@ -233,6 +238,18 @@ def _port(host: str, port: int, key: str) -> Check:
             step = f"End the program that has it, or choose another with --set {key}=..."
             return Check("ports", False, f"{host} port {port} cannot be used: {error}", step)
     return Check("ports", True, f"{host} port {port} is free")
+
+
+def _network(home: Home, effective: Effective) -> Iterator[Check]:
+    """What the running node says of it; without one, a try takes longer than this command may."""
+    from core import doctor_net
+
+    if not effective.config.net.enabled:
+        yield Check("network", True, "off: this node trains alone")
+    elif HomeLock(home).held_by_other():
+        yield from doctor_net.beside(home, effective.config.net)
+    else:
+        yield Check("network", True, "no node runs; `waggle doctor net` tries it")
 
 
 def _chain(home: Home, effective: Effective) -> Iterator[Check]:
@@ -279,5 +296,6 @@ _CHECKS: dict[str, Callable[[Home, Effective], Iterator[Check]]] = {
     "model": _model,
     "profile": _join,
     "ports": _ports,
+    "network": _network,
     "chain": _chain,
 }

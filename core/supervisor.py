@@ -40,6 +40,8 @@ def headless_arguments(args: argparse.Namespace, home: Home) -> list[str]:
     for flag, size in (("--max-ram", args.max_ram), ("--max-vram", args.max_vram)):
         if size is not None:
             command += [flag, f"{size:.6f}"]
+    for bootnode in args.bootnode:
+        command += ["--bootnode", bootnode]
     if args.seed is not None:
         command += ["--seed", str(args.seed)]
     return command + ["--json"] * args.json + ["--debug"] * args.debug

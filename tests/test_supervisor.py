@@ -82,12 +82,15 @@ def test_the_node_gets_the_options_of_the_supervisor(home: Home) -> None:
             "--json",
             "--max-ram",
             "512M",
+            "--bootnode",
+            "/ip4/1.2.3.4/tcp/5",
         ]
     )
     args.set = ["a.b=c"]
     told = supervisor.headless_arguments(args, home)
     assert told[3:] == [
         *["run", "--headless", "--home", str(home.path), "--profile", "solo"],
-        *["--set", "a.b=c", "--max-ram", "0.500000", "--seed", "3", "--json"],
+        *["--set", "a.b=c", "--max-ram", "0.500000"],
+        *["--bootnode", "/ip4/1.2.3.4/tcp/5", "--seed", "3", "--json"],
     ]
     assert os.fspath(told[0]) == sys.executable

@@ -25,6 +25,8 @@ from core.net.reach import is_loopback, tcp_port
 
 GREET_TIMEOUT_S = 4.0
 LOOK_AROUND_S = 1.0
+CHECK_EVERY_S, MAX_CHECKS = 20.0, 3
+"""A peer that is known but not connected is pinged no more often; so many at each look."""
 log = logging.getLogger(__name__)
 
 
@@ -49,6 +51,7 @@ class Connections:
         self._acquaintance, self._reached = acquaintance, reached
         self._wake = asyncio.Event()
         self._why: dict[str, str] = {}
+        self._checked: dict[str, float] = {}
         self.held_back = asyncio.Event()
         """Set when p2pd, alone since a long cut, still refuses to dial a node that is back."""
 
@@ -74,7 +77,7 @@ class Connections:
         while True:
             self._wake.clear()
             try:
-                await self._learn_addresses()
+                await self._look_at_connected()
                 if (table := set(self.peers)) - known:
                     search = self._node.find_nearest_nodes([self._node.node_id])
                     await asyncio.wait_for(search, GREET_TIMEOUT_S)
@@ -88,14 +91,29 @@ class Connections:
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), LOOK_AROUND_S)
 
-    async def _learn_addresses(self) -> None:
-        """Where connected peers are, so that they can be found again after a restart of mine."""
+    async def _look_at_connected(self) -> None:
+        """Where connected peers are, so that they can be found again after a restart of mine; and
+        whether those that are no longer connected still live."""
         connected = await asyncio.wait_for(self._p2p.list_peers(), GREET_TIMEOUT_S)
         table = set(self.peers)
+        now, there = time.monotonic(), {str(info.peer_id) for info in connected}
+        away = [
+            p for p in table - there if now - self._checked.get(p, -CHECK_EVERY_S) >= CHECK_EVERY_S
+        ]
+        for peer_id in away[:MAX_CHECKS]:
+            self._checked[peer_id] = now
+            self._chores.spawn(self._check(peer_id), "check")
+        self._checked = {p: at for p, at in self._checked.items() if p in table}
         for info in connected[:MAX_CONTACTS]:
             if str(info.peer_id) in table and str(info.peer_id) not in self.contacts:
                 for address in info.addrs[:2]:
                     self.contacts.add(f"{address}/p2p/{info.peer_id}")
+
+    async def _check(self, peer_id: str) -> None:
+        """hivemind takes a peer that does not answer out of the routing table."""
+        ping = self._node.protocol.call_ping(PeerID.from_base58(peer_id))
+        with suppress(*NET_ERRORS):
+            await asyncio.wait_for(ping, GREET_TIMEOUT_S)
 
     async def _greet(self, peer_id: str) -> None:
         """Connect and ping, so that each has the other in its routing table."""
