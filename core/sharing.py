@@ -49,6 +49,15 @@ class Sharing:
                 self._exchange.publish(now.number, now.stage, now.own)
         except TransientError as error:
             self._emit(incident("publish_failed", error, now.number))
+        gathered = self._gather(now) if self._parts.config.game.foreign_groups else []
+        admitted: list[RolloutGroup] = []
+        if gathered:
+            with self._phases.timed("admit", now.number):
+                admitted = self._admit(now, gathered)
+        unsigned = {each.record.peer_id for each in gathered if not each.record.signed}
+        self._gossip(now, admitted, unsigned)
+
+    def _gather(self, now: RoundState) -> list[Gathered]:
         with self._phases.timed("gather", now.number) as timed:
             gathered = self._exchange.gather(
                 now.number,
@@ -61,12 +70,7 @@ class Sharing:
         now.waited += timed.seconds
         if self._commands.stop_now.is_set():
             raise Interrupted
-        admitted: list[RolloutGroup] = []
-        if gathered:
-            with self._phases.timed("admit", now.number):
-                admitted = self._admit(now, gathered)
-        unsigned = {each.record.peer_id for each in gathered if not each.record.signed}
-        self._gossip(now, admitted, unsigned)
+        return gathered
 
     def _gossip(
         self, now: RoundState, admitted: Sequence[RolloutGroup], unsigned: Collection[str]
