@@ -124,6 +124,12 @@ class Lab:
         """A command line that runs on that machine."""
         return ["ip", "netns", "exec", self._ns(name), *command]
 
+    def pids(self, name: str) -> list[int]:
+        """Processes that run on that machine."""
+        line = ("ip", "netns", "pids", self._ns(name))
+        found = subprocess.run(line, check=True, capture_output=True, text=True, timeout=10)
+        return [int(pid) for pid in found.stdout.split()]
+
     def close(self) -> None:
         for name in reversed(self._made):
             if Path(f"/var/run/netns/{self._ns(name)}").exists():
