@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import math
+import os
 import time
 from collections import OrderedDict
 from contextlib import suppress
@@ -98,7 +99,7 @@ async def dial(host: str, port: int) -> str:
     except asyncio.TimeoutError:
         return "no answer"
     except OSError as error:
-        return (error.strerror or type(error).__name__).lower()
+        return os.strerror(error.errno).lower() if error.errno else type(error).__name__
     try:
         writer.write(_GREETING)
         heard = await asyncio.wait_for(reader.readexactly(len(_GREETING)), DIAL_TIMEOUT_S)
