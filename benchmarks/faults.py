@@ -53,7 +53,7 @@ PORT = 38_500
 SETTLE_S, GIVE_UP_S, UP_S = 3.0, 90.0, 180.0
 ENDING_S = 10.0
 """The children of a killed process may take so long to see that it is gone."""
-GAME = ("game.groups=2", "game.generations=4", "swarm.round_timeout_s=10")
+GAME = ("game.groups=4", "game.generations=8", "swarm.round_timeout_s=10")
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,10 @@ from core.doctor import Check, listen_ports, print_checks
 from core.errors import TransientError
 from core.home import Home, HomeLock
 from core.net import telling
-from core.net.link import LinkOptions, NetLink, NetStatus
+from core.net.link import NetLink
 from core.net.listening import Address, beyond_loopback, parse
 from core.net.messages import Bootnode, Status
+from core.net.options import LinkOptions, NetStatus
 from core.schema import NetSection
 
 UP_TIMEOUT_S = 20.0

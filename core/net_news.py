@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from core import events
 from core.net import telling
-from core.net.link import NetStatus
+from core.net.options import NetStatus
 
 AGAIN_S = 30.0
 """Counts that merely go on are told this often."""

@@ -14,8 +14,9 @@ from core.net.exchange import StreamExchange
 from core.net.genrl_exchange import GenrlExchange
 from core.net.hunt import Budget
 from core.net.identity import Identity
-from core.net.link import LinkOptions, NetLink
+from core.net.link import NetLink
 from core.net.listening import beyond_loopback, parse
+from core.net.options import LinkOptions
 from core.net.peers import PeerBook
 from core.net.records import Record
 from core.net.wire import Limits
