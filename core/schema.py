@@ -185,7 +185,8 @@ class NetSection:
     )
     relay: str = setting(
         "auto",
-        "Let other nodes relay to this one: auto asks them once nobody was able to dial it.",
+        "Let other nodes relay to this one: auto asks them once nobody was able to dial it; off"
+        " neither asks nor relays to others.",
         choices=("auto", "always", "off"),
     )
     nat_port_map: bool = setting(False, "Ask the router (UPnP, NAT-PMP) to open the port.")
@@ -232,7 +233,7 @@ class AdmissionSection:
         high=1_440,
     )
     surprise_margin: float = setting(
-        2.0,
+        2.5,
         "Refuse a rewarded completion with 8 tokens that surprise the local model by this many nats"
         " each more than what it writes itself; 0 asks nothing.",
         low=0,
