@@ -43,9 +43,8 @@ log = logging.getLogger(__name__)
 class DaemonOptions:
     """How p2pd is started. listen, announce: multiaddrs.
 
-    client_mode: listen nowhere, dial out only. relay: let connections go through relays, and be one
-    for others. relays: nodes (multiaddrs) to ask for relaying to this one, because nobody can dial
-    it; empty for a node that can be dialled.
+    client_mode: listen nowhere, dial out only. relay: relay to others. relays: nodes (multiaddrs)
+    to ask for relaying to this one, because nobody can dial it; empty for one that can be dialled.
     """
 
     identity: Path
@@ -175,9 +174,10 @@ def _flags(control: Path, options: DaemonOptions) -> dict[str, object]:
         "listen": f"/unix{control}",
         "id": options.identity,
         "dhtServer" if not options.client_mode else "dhtClient": 1,
-        "autonat": int(options.relay),
+        "autonat": 0,  # peers dial each other back themselves, see hello.py
         "natPortMap": int(options.nat_port_map),
-        "relay": int(options.relay),
+        "relay": 1,
+        "relayService": int(options.relay),
         "relayDiscovery": 0,
         "autoRelay": 0,
         "connManager": 1,

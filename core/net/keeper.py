@@ -21,6 +21,7 @@ from core.net.chores import NET_ERRORS
 from core.net.dht import Dht, Options
 from core.net.handlers import Kept, reopen, told
 from core.net.lan import Lan
+from core.net.reach import tcp_port
 from core.net.relaying import Relaying
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
@@ -115,7 +116,9 @@ class Keeper:
             await reopen(dht, self._kept)
             self._say("up", "")
             if self._lan is not None:
-                await self._lan.announce(dht.peer_id, dht.maddrs, dht.connections.met)
+                await self._lan.announce(
+                    dht.peer_id, self._wanted, self._tcp_port(dht), dht.connections.met
+                )
             await asyncio.wait({ended, relay, stopped}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             reason = ended.result() if ended.done() else "asked to stop"
@@ -132,6 +135,15 @@ class Keeper:
         self._contacts = [*self._contacts, *dht.contacts.known_maddrs()][-256:]
         self._maddrs = dht.maddrs or self._maddrs
         await asyncio.wait_for(dht.close(), 10)
+
+    def _tcp_port(self, dht: Dht) -> int:
+        """Where this machine listens, which may not be what it announces; 0 for nowhere."""
+        told = dht.options.daemon
+        if told.client_mode:
+            return 0
+        listen = listening.parse(",".join(told.listen))
+        fixed = [a.port for a in listen if a.transport == "tcp" and a.port]
+        return fixed[0] if fixed else max(map(tcp_port, dht.maddrs), default=0)
 
     # --- status -------------------------------------------------------------------------------
 

@@ -14,10 +14,10 @@ import logging
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from core.net.reach import tcp_port
+from core.net.listening import Address
 
 SERVICE = "_waggle._tcp.local."
 MAX_FOUND = 64
@@ -49,14 +49,15 @@ class Lan:
         return len(self._found)
 
     async def announce(
-        self, peer_id: str, maddrs: Sequence[str], met: Callable[[str], None]
+        self, peer_id: str, listen: Sequence[Address], port: int, met: Callable[[str], None]
     ) -> None:
         """Say where this node listens, and from now on tell `met` of others. Never raises.
 
-        A machine whose network forbids multicast goes without.
+        port: over TCP, 0 for a node that cannot be found so. A machine whose network forbids
+        multicast goes without.
         """
         self._mine, self._met = peer_id, met
-        if not (ports := [port for port in map(tcp_port, maddrs) if port]):
+        if not port:
             return
         from zeroconf import Error, InterfaceChoice, IPVersion
         from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
@@ -69,9 +70,9 @@ class Lan:
             info = AsyncServiceInfo(
                 SERVICE,
                 f"{peer_id}.{SERVICE}",
-                port=ports[0],
+                port=port,
                 properties={"swarm": self._swarm, "v": "1"},
-                parsed_addresses=_local_addresses(maddrs),
+                parsed_addresses=_local_addresses({a.host for a in listen}),
                 server=f"{peer_id}.local.",
             )
             if self._info is None:
@@ -165,7 +166,11 @@ def _is_local(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     )
 
 
-def _local_addresses(maddrs: Sequence[str]) -> list[str]:
-    hosts = (m.split("/")[2] for m in maddrs if m.startswith("/ip4/") and "/p2p-circuit" not in m)
-    local = [host for host in dict.fromkeys(hosts) if _is_local(ipaddress.ip_address(host))]
-    return local[:MAX_ADDRESSES]
+def _local_addresses(hosts: Collection[str]) -> list[str]:
+    """Of this machine's local IPv4 addresses those it listens on, whatever it announces."""
+    import psutil
+
+    own = [each.address for name in psutil.net_if_addrs().values() for each in name]
+    local = [a for a in own if ":" not in a and a.count(".") == 3]
+    listened = [a for a in local if "0.0.0.0" in hosts or a in hosts]
+    return [a for a in listened if _is_local(ipaddress.ip_address(a))][:MAX_ADDRESSES]

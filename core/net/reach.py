@@ -72,7 +72,7 @@ def _rank(maddr: str) -> int:
 
 def tcp_port(maddr: str) -> int:
     """The TCP port of a multiaddr that can be dialled directly, or 0."""
-    found = re.match(r"/(?:ip4|ip6)/[^/]+/tcp/(\d{1,5})(?:/p2p/[^/]+)?$", maddr)
+    found = re.match(r"/(?:ip4|ip6|dns|dns4|dns6)/[^/]+/tcp/(\d{1,5})(?:/p2p/[^/]+)?$", maddr)
     return int(found[1]) if found else 0
 
 

@@ -57,7 +57,6 @@ def test_a_client_listens_nowhere_and_exchanges_all_the_same(make_node):
     assert not [m for m in client.link.status.maddrs if "/p2p-circuit" not in m]
 
 
-@pytest.mark.slow
 def test_a_node_behind_a_router_is_reached_through_a_relay(lab, make_node):
     if why := labs.lacking(router=True):
         pytest.skip(why)
@@ -78,7 +77,6 @@ def test_a_node_behind_a_router_is_reached_through_a_relay(lab, make_node):
     exchanged([boot, home, far], 1, 60)
 
 
-@pytest.mark.slow
 def test_nodes_of_one_swarm_find_each_other_on_the_local_network(lab, make_node):
     nodes = []
     for number, swarm in ((2, "test"), (3, "test"), (4, "another")):
