@@ -71,6 +71,7 @@ def _status_data(state: NodeState, alive: bool) -> dict[str, Any]:
         "queue": len(state.ledger.pending),
         "peers": len(state.peers),
         "services": {name: asdict(service) for name, service in state.services.items()},
+        "net": asdict(state.net) if state.net else None,
         "evaluation": asdict(state.evaluation) if state.evaluation else None,
         "incidents": [asdict(line) for line in state.incidents[-10:]],
     }
@@ -105,6 +106,10 @@ def _status_lines(state: NodeState) -> list[tuple[str, str]]:
             )
         )
     lines.append(("peers", str(len(state.peers)) if state.peers else ""))
+    if "net" in state.services:
+        lines.append(("network", clean(state.services["net"].detail)))
+    if state.net and state.net.reach != "unknown":
+        lines.append(("reach", clean(state.net.reach_words)))
     down = [f"{clean(n)} {clean(s.status)}" for n, s in state.services.items() if s.status != "up"]
     lines.append(("services", ", ".join(down)))
     if state.evaluation:
