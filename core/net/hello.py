@@ -26,6 +26,7 @@ TIMEOUT_S = 4.0
 DIAL_TIMEOUT_S = 2.0
 MAX_BODY_BYTES = 255
 MAX_HOST_CHARS, MAX_WHY_CHARS = 64, 100
+MAX_TIME_S = 2.0**39
 MAX_STREAMS = 16
 DIAL_EVERY_S = 5.0
 """One peer is dialled no more often than this."""
@@ -120,12 +121,14 @@ async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: 
     if type(told) is not list or len(told) != 3 or type(told[0]) is not float:
         raise ValueError("not a hello")
     theirs, host, why = told
-    if not math.isfinite(theirs) or abs(theirs) > 2.0**40:
+    if not math.isfinite(theirs) or abs(theirs) > MAX_TIME_S:
         raise ValueError("its clock is out of bounds")
     if type(host) is not str or type(why) is not str or len(why) > MAX_WHY_CHARS:
         raise ValueError("not a hello")
+    if len(host) > MAX_HOST_CHARS or "%" in host:  # an IPv6 scope is any text, and not for others
+        raise ValueError("not an address")
     if host:
-        ipaddress.ip_address(host[:MAX_HOST_CHARS])
+        ipaddress.ip_address(host)
     return Hello(theirs, host, why if why.isprintable() else "it says something unprintable")
 
 

@@ -11,6 +11,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from core.errors import WaggleError
@@ -113,7 +114,8 @@ class Keeper:
         ended = asyncio.create_task(dht.ended())
         relay = asyncio.create_task(self._relaying.change(dht, self._findings))
         try:
-            await reopen(dht, self._kept)
+            with suppress(*NET_ERRORS):  # then `ended` will say why
+                await reopen(dht, self._kept)
             self._say("up", "")
             if self._lan is not None:
                 await self._lan.announce(
@@ -134,7 +136,8 @@ class Keeper:
             self._say("degraded", f"{reason}; starting it again")
         self._contacts = [*self._contacts, *dht.contacts.known_maddrs()][-256:]
         self._maddrs = dht.maddrs or self._maddrs
-        await asyncio.wait_for(dht.close(), 10)
+        with suppress(*NET_ERRORS):
+            await asyncio.wait_for(dht.close(), 10)
 
     def _tcp_port(self, dht: Dht) -> int:
         """Where this machine listens, which may not be what it announces; 0 for nowhere."""

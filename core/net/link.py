@@ -94,9 +94,14 @@ class NetLink:
         return list(self.wait_up(timeout_s, stop).maddrs)
 
     def connect(self, maddrs: Sequence[str]) -> None:
-        """More bootnodes, tried in the background and at every later start."""
+        """More bootnodes, tried in the background and at every later start.
+
+        Too long ones, and those beyond MAX_MADDRS, are left out: they may come from strangers.
+        """
         with self._lock:
-            fresh = [m for m in maddrs if m not in self._bootnodes]
+            short = [m for m in dict.fromkeys(maddrs) if len(m) <= messages.MAX_MADDR_CHARS]
+            fresh = [m for m in short if m not in self._bootnodes]
+            fresh = fresh[: messages.MAX_MADDRS - len(self._bootnodes)]
             self._bootnodes.extend(fresh)
         if fresh and self.status.status == "up":
             self.submit(messages.Connect(tuple(fresh)))

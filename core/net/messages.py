@@ -19,14 +19,15 @@ from core.net.packing import AtMost, Range, from_fields, to_fields
 VERSION = 3
 MAX_NUMBER = 2**53
 MAX_KIND_CHARS = 64
+MAX_MADDR_CHARS, MAX_MADDRS = 400, 512
 
 A = TypeVar("A", bound="Message")
 
 Text = Annotated[str, AtMost(600)]
 Name = Annotated[str, AtMost(64)]
 Path = Annotated[str, AtMost(4_096)]
-Maddr = Annotated[str, AtMost(400)]
-Maddrs = Annotated[tuple[Maddr, ...], AtMost(512)]
+Maddr = Annotated[str, AtMost(MAX_MADDR_CHARS)]
+Maddrs = Annotated[tuple[Maddr, ...], AtMost(MAX_MADDRS)]
 RecordBytes = Annotated[bytes, AtMost(4_096)]
 Payload = Annotated[bytes, AtMost(33 * 2**20)]
 Count = Annotated[int, Range(0, 2**53)]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MAX_RELAYS = 4
 LOOK_EVERY_S = 1.0
+ENOUGH = 3
+"""So many peers have to have failed, or all that there are."""
 WITHOUT_S = 30.0
 """Relays that have all been away for this long are given up for others."""
 
@@ -43,9 +45,9 @@ class Relaying:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             now = time.monotonic()
-            if not self._allowed or not self._needed(findings, now):
-                continue
             table = set(dht.peers)
+            if not self._allowed or not self._needed(findings, len(table), now):
+                continue
             if any(relay.rpartition("/p2p/")[2] in table for relay in self.relays):
                 since = now
             known = dht.contacts.known_maddrs()
@@ -57,10 +59,13 @@ class Relaying:
                 count = len(others)
                 return f"nobody can dial this node, so {count} other(s) will relay to it"
 
-    def _needed(self, findings: Findings, now: float) -> bool:
+    def _needed(self, findings: Findings, peers: int, now: float) -> bool:
+        """Where there are several peers, no single one's word is enough."""
         if self.relays or self._at_once:
             return True
-        return self._beyond and findings.dialled.reach(now).verdict == "unreachable"
+        reach = findings.dialled.reach(now)
+        enough = reach.by >= min(ENOUGH, max(1, peers))
+        return self._beyond and reach.verdict == "unreachable" and enough
 
 
 def candidates(maddrs: Sequence[str]) -> tuple[str, ...]:

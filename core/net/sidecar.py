@@ -116,7 +116,11 @@ class Sidecar:
         told = self._keeper.status()
         if told.status == "up" and self._faults:
             told = replace(told, status="degraded", detail="; ".join(self._faults.values())[:600])
-        self._send(told)
+        try:
+            self._send(told)
+        except ValueError as error:  # a bound was broken: better a poor word than no sign of life
+            log.exception("the status cannot be told")
+            self._send(messages.Status("degraded", f"its status cannot be told: {error}"[:600]))
 
     async def _sign_of_life(self) -> None:
         """Every second, and at once when peers come or go; ends this process when it is too big."""

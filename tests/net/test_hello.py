@@ -109,6 +109,27 @@ def test_no_answer_breaks_the_asker(data: bytes):
     assert len(told.seen_as) <= hello.MAX_HOST_CHARS
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        frame(1.0, "fe80::1%" + "x" * 80, ""),
+        frame(1.0, "fe80::1%\x1b[2J", ""),
+        frame(2.0**60, "1.2.3.4", ""),
+        frame(float("nan"), "1.2.3.4", ""),
+        frame(1, "1.2.3.4", ""),
+        frame(1.0, "localhost", ""),
+        frame(1.0, "1.2.3.4", "x" * 101),
+        frame(1.0, "1.2.3.4"),
+    ],
+)
+def test_an_odd_answer_is_refused(answer: bytes):
+    async def ask() -> hello.Hello:
+        return await hello.ask(heard(answer), Ends(), 0)
+
+    with pytest.raises(ValueError, match=r"not|bounds|IPv4"):
+        asyncio.run(ask())
+
+
 @given(st.binary(max_size=300))
 def test_no_question_breaks_the_greeter(data: bytes):
     async def play() -> Ends:

@@ -145,3 +145,16 @@ def test_the_log_stays_quiet(make_node):
     first.close()
     second.close()
     assert (first.folder / "net.log").read_text() == ""
+
+
+def test_bootnodes_told_while_it_starts_are_not_forgotten_and_hostile_ones_are_bounded(make_node):
+    first = make_node()
+    addresses = first.link.visible_maddrs()
+    node = make_node()
+    node.link.connect(["/x" * 5_000, *(f"/ip4/10.0.0.1/tcp/{n}" for n in range(5_000)), *addresses])
+    node.link.connect(addresses)  # beyond the bound: whoever lists thousands leaves no room
+    node.link.wait_up(20)
+    assert node.link.status.restarts == 0
+    another = make_node()
+    another.link.connect(addresses)
+    wait_until(lambda: another.link.status.peers == 1, 20)
