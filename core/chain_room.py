@@ -118,7 +118,13 @@ class ChainRoom:
         return now
 
     def deadline(self) -> float | None:
-        return self._coordinator.deadline() if self._coordinator is not None else None
+        """None, too, while the chain is out of reach; `read` is what tells that."""
+        if self._coordinator is None:
+            return None
+        try:
+            return self._coordinator.deadline()
+        except TransientError:
+            return None
 
     def _tell(self, status: str, detail: str = "") -> None:
         if status != self._status:

@@ -167,7 +167,7 @@ class NodeWorker(threading.Thread):
                 round=now.number,
                 stage=now.stage,
                 tasks=[str(task_id) for task_id in ids],
-                deadline=parts.clock.deadline(),
+                deadline=parts.clock.deadline() if now.live else None,
             )
         )
         self._sample(parts, now)
