@@ -91,7 +91,7 @@ class ServiceChanged(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class NetChanged(Event):
-    """How this node stands in the network; when that changes, and every half minute meanwhile.
+    """How this node stands in the network; when that changes, and every few minutes meanwhile.
 
     bootnodes: each `maddr`, `outcome` (`waiting`, `connected`, `failed`, `invalid`), `why`,
     `tries`, `next_at` (Unix seconds), `latency_ms`. reach: `unknown`, `reachable`, `unreachable`.

@@ -12,6 +12,8 @@ from core.net.options import NetStatus
 
 AGAIN_S = 30.0
 """Counts that merely go on are told this often."""
+STILL_S = 300.0
+"""When nothing changes but the memory in use."""
 SKEW_EVERY_S = 3_600.0
 
 _MENDS = "It mends by itself; if this happens often, see logs/net.log"
@@ -25,6 +27,7 @@ class NetNews:
         self._line = ""
         self._line_at = self._news_at = self._skew_at = -SKEW_EVERY_S
         self._key: object = None
+        self._counts: object = None
         self._last = NetStatus()
 
     def tell(self, status: NetStatus) -> None:
@@ -45,12 +48,14 @@ class NetNews:
     def _tell_news(self, status: NetStatus, now: float) -> None:
         told = status.told
         outcomes = tuple((b.maddr, b.outcome, b.why) for b in told.bootnodes)
-        counts = (bool(told.peers), told.relays, bool(told.lan))
+        company = (bool(told.peers), told.relays, bool(told.lan))
         restarts = (status.restarts, told.daemon_restarts)
-        key = (told.status, told.maddrs, outcomes, told.reach, counts, restarts)
-        if key == self._key and now - self._news_at < AGAIN_S:
+        key = (told.status, told.maddrs, outcomes, told.reach, company, restarts)
+        counts = (told.peers, told.lan, told.skew_peers, tuple(b.tries for b in told.bootnodes))
+        patience = AGAIN_S if counts != self._counts else STILL_S
+        if key == self._key and now - self._news_at < patience:
             return
-        self._key, self._news_at = key, now
+        self._key, self._counts, self._news_at = key, counts, now
         self._emit(
             events.NetChanged(
                 status=told.status,
