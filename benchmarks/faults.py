@@ -6,11 +6,12 @@ Each node is `waggle run --headless` in a network namespace of its own, with a h
 first hosts the swarm, the others join with its invite, all know a bootnode that does nothing else.
 Then, one after the other, in random order: kill -9 of a libp2p daemon, of a sidecar, of the only
 bootnode; a daemon or a sidecar that hangs (SIGSTOP); a cable pulled for up to 30 s; a clock 60 s
-off. After each, the run waits until every node trains on the rollouts of both others again.
+off. After each, the run waits until every node has begun and finished another round with the
+rollouts of both others.
 
 A survivor is a node that the fault did not strike. `gap_s` is its longest time without a finished
 round while the fault lasted and until all was well; `back_s` is the time from the fault's end until
-everybody had exchanged with everybody. Needs root, `ip`, and some 3 GiB of memory. Prints a line
+every node had finished such a round. Needs root, `ip`, and some 3 GiB of memory. Prints a line
 for each fault and, as its last line, one JSON object.
 """
 
@@ -50,7 +51,7 @@ KINDS = (
     "skew",
 )
 PORT = 38_500
-SETTLE_S, GIVE_UP_S, UP_S = 3.0, 90.0, 180.0
+GIVE_UP_S, UP_S = 90.0, 180.0
 ENDING_S = 10.0
 """The children of a killed process may take so long to see that it is gone."""
 GAME = ("game.groups=4", "game.generations=8", "swarm.round_timeout_s=10")
@@ -187,19 +188,15 @@ def strike(swarm: Swarm, kind: str, rng: random.Random) -> Outcome:
             except ProcessLookupError:
                 pass  # it was replaced meanwhile, as it should be
     ended = time.monotonic()
-    time.sleep(SETTLE_S)  # what was well in the round before the fault proves nothing
 
-    def well_again() -> bool:
-        return all(
-            any(r.at > ended and r.peers >= len(NAMES) - 1 for r in n.rounds)
-            for n in swarm.nodes.values()
-        )
+    def well(node: Running) -> float | None:
+        """When it first finished a round, begun since then, with everybody else in it."""
+        full = (r.at for r in node.rounds if r.began > ended and r.peers >= len(NAMES) - 1)
+        return next(full, None)
 
-    wait(well_again, GIVE_UP_S, f"all well after {kind} of {name}")
-    back = max(
-        next(r.at for r in n.rounds if r.at > ended and r.peers >= len(NAMES) - 1)
-        for n in swarm.nodes.values()
-    )
+    nodes = list(swarm.nodes.values())
+    wait(lambda: all(map(well, nodes)), GIVE_UP_S, f"all well after {kind} of {name}")
+    back = max(moment for moment in map(well, nodes) if moment is not None)
     survivors = [n for other, n in swarm.nodes.items() if other != name]
     return Outcome(
         kind,

@@ -63,8 +63,12 @@ class Clock:
 
 @dataclass(frozen=True)
 class Round:
-    """at: when it was finished, by a clock that never jumps. peers: contributions it had."""
+    """began, at: when it began and was finished, by a clock that never jumps.
 
+    peers: contributions it had.
+    """
+
+    began: float
     at: float
     number: int
     peers: int
@@ -95,7 +99,9 @@ class Running:
             event = json.loads(line)
             if event["event"] == "round_finished":
                 now = time.monotonic()
-                self.rounds.append(Round(now, event["round"], event["peers"], event["seconds"]))
+                began = now - event["seconds"] - event["wait_s"]
+                got = event["peers"]
+                self.rounds.append(Round(began, now, event["round"], got, event["seconds"]))
             elif event["event"] == "incident":
                 self._incidents[event["code"]] += 1
 
