@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import subprocess
 import sys
 
@@ -52,6 +53,25 @@ def test_engine_benchmark_plays_a_round_and_ends_with_its_figures(tmp_path, peer
         )
         assert len(ids) == work.prompt_tokens
         assert tokenizer(tokenizer.decode(ids))["input_ids"] == ids
+
+
+@pytest.mark.slow
+def test_injection_benchmark_tells_the_defended_from_the_undefended():
+    short = ("--rounds", "4", "--seeds", "1", "--attacks", "phrase", "--tasks", "5")
+    run = subprocess.run(
+        [sys.executable, BENCHMARKS / "injection.py", *short],
+        capture_output=True,
+        text=True,
+        timeout=170,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert run.returncode == 0, run.stderr
+    rows = {row["condition"]: row for row in json.loads(run.stdout.splitlines()[-1])["rows"]}
+    assert set(rows) == {"no attack", "undefended", "defended"}
+    assert rows["undefended"]["hostile_groups_refused"] == 0
+    assert rows["defended"]["hostile_groups_refused"] > 0
+    trained = {name: row["hostile_groups_trained"] for name, row in rows.items()}
+    assert trained["defended"] < trained["undefended"]
 
 
 def test_bounds_follow_the_slower_of_reading_and_computing(peers):
