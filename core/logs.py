@@ -62,6 +62,7 @@ def setup(home: Home, section: LogSection, bus: events.EventBus) -> None:
 
 def teardown() -> None:
     """Take away what `setup` installed and close the file."""
+    logging.captureWarnings(False)
     while _installed:
         handler = _installed.pop()
         logging.getLogger().removeHandler(handler)

@@ -19,7 +19,6 @@ def bus() -> Iterator[events.EventBus]:
     level = logging.getLogger().level
     yield events.EventBus()
     logs.teardown()
-    logging.captureWarnings(False)
     logging.getLogger().setLevel(level)
 
 
