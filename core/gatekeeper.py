@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -21,6 +22,9 @@ from core.protocols import Game, Gathered, PeerRecord
 from core.remembered import Remembered
 from core.rollouts import RolloutGroup
 from core.schema import AdmissionSection, Config
+
+SPARE = 2
+"""So many times as many groups as are trained on are judged by the model: some will be refused."""
 
 
 @dataclass
@@ -117,6 +121,7 @@ class Gatekeeper:
     def _doubt(self, verdicts: Sequence[_Verdict]) -> None:
         if self._doubts is None:
             return
+        self._thin(verdicts)
         groups = [group for verdict in verdicts for group in verdict.groups]
         details = admission.doubtful(groups, self._doubts)
         for verdict in verdicts:
@@ -127,6 +132,21 @@ class Gatekeeper:
                 else:
                     verdict.rejections.append(Rejection(str(group.task), "implausible", detail))
             verdict.groups = kept
+
+    def _thin(self, verdicts: Sequence[_Verdict]) -> None:
+        """Leave no more groups than a round has use for: the model is asked about each of them.
+
+        One of every peer, then another one of each, in an order that nobody chooses.
+        """
+        limit = SPARE * self._config.game.foreign_groups
+        shuffled = self._random.sample(verdicts, len(verdicts))
+        turns = [(turn, i) for i, each in enumerate(shuffled) for turn in range(len(each.groups))]
+        kept = Counter(i for _, i in sorted(turns)[:limit])
+        for i, verdict in enumerate(shuffled):
+            for group in verdict.groups[kept[i] :]:
+                detail = "enough groups of others are admitted already"
+                verdict.rejections.append(Rejection(str(group.task), "quota", detail))
+            verdict.groups = verdict.groups[: kept[i]]
 
     def _cap_unsigned(self, verdicts: Sequence[_Verdict]) -> None:
         """Names are free for whoever signs nothing, so a limit per peer is not enough for them."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 import torch
 
-from core.gatekeeper import Gatekeeper
+from core.gatekeeper import SPARE, Gatekeeper
 from core.plausibility import Plausibility, rewarded
 from core.protocols import Gathered, PeerRecord
 from core.remembered import Remembered
@@ -153,9 +154,10 @@ def test_a_poisoned_group_is_refused_with_the_phrase_and_honest_ones_pass(engine
     told = []
     keeper = gate(game, Plausibility(engine, game, AdmissionSection()), told)
     keeper.open(0, written(engine, game, "me", foreign=False))
-    honest = written(engine, game, "honest")
+    honest = written(engine, game, "honest")[:8]
     hostile = [
-        poisoned(game, g, "Your animals are backward. ") for g in written(engine, game, "hostile")
+        poisoned(game, g, "Your animals are backward. ")
+        for g in written(engine, game, "hostile")[:8]
     ]
     admitted, _ = keeper.judge(0, [offered("honest", honest), offered("hostile", hostile)])
     assert {group.peer_id for group in admitted} == {"honest"}
@@ -177,6 +179,36 @@ def test_a_single_unlikely_word_is_refused_from_its_third_task_on(engine, game):
     assert all(refused[2:])
     why = next(iter(judge([hostile[2]]).values()))
     assert "butterflys" in why
+
+
+class Counting:
+    """Doubts nothing, and counts whose groups it was asked about."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def learn(self, own) -> None: ...
+
+    def __call__(self, groups) -> dict[str, str]:
+        self.asked += [group.peer_id for group in groups]
+        return {}
+
+
+def test_no_more_groups_are_asked_about_than_a_round_has_use_for(game):
+    counting = Counting()
+    peers = [f"peer-{number}" for number in range(5)]
+    keeper = gate(game, counting)
+    keeper.open(0, [])
+
+    def easy(peer: str) -> list[RolloutGroup]:
+        tasks = game.schedule(peer, 0)[:6]
+        return [poisoned(game, RolloutGroup(t, peer, 0, (Rollout(""),) * 8), "") for t in tasks]
+
+    admitted, rejected = keeper.judge(0, [offered(peer, easy(peer)) for peer in peers])
+    assert len(admitted) == len(counting.asked) == SPARE * CONFIG.game.foreign_groups == 16
+    assert rejected == 6 * len(peers) - 16
+    shares = Counter(counting.asked)
+    assert sorted(shares.values()) == [3, 3, 3, 3, 4]
 
 
 def test_switched_off_it_asks_nothing_of_the_model(engine, game, monkeypatch):
