@@ -1,4 +1,4 @@
-"""Clocks that are wrong: told apart from those that are right, named, and no reason to stay away."""
+"""Clocks that are wrong: told from those that are right, named, and no reason to stay away."""
 
 from __future__ import annotations
 
