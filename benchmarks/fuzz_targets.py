@@ -23,9 +23,9 @@ import msgpack
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from core import frames, invite
-from core.admission import REASONS, admit
+from core import frames
 from core.errors import WaggleError
+from core.gate.admission import REASONS, admit
 from core.net import asking, genrl, messages, records, shards, unsigned, wire
 from core.net.board import Board
 from core.net.identity import load_or_create, peer_id_of
@@ -33,6 +33,7 @@ from core.net.peers import describe
 from core.protocols import Gathered
 from core.rollouts import Rollout, RolloutGroup, TaskId
 from core.schema import Config
+from core.swarm import invite
 from core.training.games import load_game
 from tests.hostile.corpus import corpus
 from tests.hostile.scene import CONFIG, Scene

@@ -26,7 +26,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from core.quarantine import Policy
+from core.gate.quarantine import Policy
 from core.schema import AdmissionSection
 from tests.hostile.corpus import corpus
 from tests.hostile.scene import HANGING, TRICKLE

@@ -34,11 +34,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch
 
-from core import admission, events
-from core.gatekeeper import Gatekeeper
-from core.plausibility import Plausibility
+from core import events
+from core.gate import admission
+from core.gate.gatekeeper import Gatekeeper
+from core.gate.plausibility import Plausibility
+from core.gate.remembered import Remembered
 from core.protocols import Gathered, PeerRecord
-from core.remembered import Remembered
 from core.rollouts import Rollout, RolloutGroup, Task, TaskId
 from core.schema import (
     AdmissionSection,

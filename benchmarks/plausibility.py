@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch
 
-from core.plausibility import Plausibility
+from core.gate.plausibility import Plausibility
 from core.rollouts import RolloutGroup
 from core.schema import (
     AdmissionSection,

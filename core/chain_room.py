@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from core import events
-from core.bootnodes import Bootnodes
-from core.chain_watch import ChainWatch
 from core.errors import ConfigError, TransientError
 from core.home import Home
 from core.schema import Config
+from core.swarm.bootnodes import Bootnodes
+from core.swarm.chain_watch import ChainWatch
 
 if TYPE_CHECKING:
     from core.chain.coordinator import WalletCoordinator

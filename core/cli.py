@@ -110,7 +110,7 @@ def _console(args: argparse.Namespace, home: Home) -> int:
 
 def _open(args: argparse.Namespace, home: Home) -> None:
     """`--host`: the swarm that this node hosts is reached there, from now on."""
-    from core import hosting
+    from core.swarm import hosting
 
     effective = _load(args, home)
     opening = hosting.plan(effective, home, args.host)
@@ -178,19 +178,19 @@ def _rewards(args: argparse.Namespace, home: Home) -> int:
 
 
 def _peers(args: argparse.Namespace, home: Home) -> int:
-    from core.peer_reports import peers
+    from core.swarm.peer_reports import peers
 
     return peers(home, args.json, args.find, args.why)
 
 
 def _leaderboard(args: argparse.Namespace, home: Home) -> int:
-    from core.swarm_reports import leaderboard
+    from core.swarm.swarm_reports import leaderboard
 
     return leaderboard(home, args.json, args.top, args.find)
 
 
 def _gossip(args: argparse.Namespace, home: Home) -> int:
-    from core.swarm_reports import heard
+    from core.swarm.swarm_reports import heard
 
     return heard(home, args.json, args.since_round)
 
@@ -202,44 +202,44 @@ def _models(args: argparse.Namespace, home: Home) -> int:
 
 
 def _identity_new(args: argparse.Namespace, home: Home) -> int:
-    from core.identity_commands import new
+    from core.identity.commands import new
 
     return new(home, args.set_aside, args.json)
 
 
 def _identity_import(args: argparse.Namespace, home: Home) -> int:
-    from core.identity_commands import take_over
+    from core.identity.commands import take_over
 
     return take_over(home, args.file, args.set_aside, args.json)
 
 
 def _identity_show(args: argparse.Namespace, home: Home) -> int:
-    from core.identity_commands import show
+    from core.identity.commands import show
 
     return show(home, args.json)
 
 
 def _identity_backup(args: argparse.Namespace, home: Home) -> int:
-    from core.identity_commands import back_up
+    from core.identity.commands import back_up
 
     return back_up(home, args.file, args.passphrase_file, args.json)
 
 
 def _identity_restore(args: argparse.Namespace, home: Home) -> int:
-    from core.identity_commands import restore
+    from core.identity.commands import restore
 
     return restore(home, args.file, args.passphrase_file, args.set_aside, args.json)
 
 
 def _identity_verify(args: argparse.Namespace, home: Home) -> int:
-    from core.identity_commands import verify
+    from core.identity.commands import verify
 
     load = lambda: _load(args, home)  # noqa: E731
     return verify(home, load, args.backup, args.passphrase_file, args.json)
 
 
 def _invite(args: argparse.Namespace, home: Home) -> int:
-    from core.invite_commands import make
+    from core.swarm.invite_commands import make
 
     return make(
         _load(args, home),
@@ -253,7 +253,7 @@ def _invite(args: argparse.Namespace, home: Home) -> int:
 
 
 def _join(args: argparse.Namespace, home: Home) -> int:
-    from core.invite_commands import join
+    from core.swarm.invite_commands import join
 
     return join(home, args.invite, show=args.show, yes=args.yes, as_json=args.json)
 

@@ -359,8 +359,8 @@ class PeerReleased(Event):
 class LeaderboardRead(Event):
     """The swarm's leaderboard as it now follows from the coordinator's events.
 
-    leaders: the first ranks, each as `core.leaderboard.to_row` makes it. me: the same for this
-    node, {} when it has no rank. total: peers with a rank. block: the newest one counted;
+    leaders: the first ranks, each as `core.swarm.leaderboard.to_row` makes it. me: the same for
+    this node, {} when it has no rank. total: peers with a rank. block: the newest one counted;
     behind: blocks that are still to be read.
     """
 
@@ -375,7 +375,7 @@ class LeaderboardRead(Event):
 class GossipHeard(Event):
     """What was answered in this round, by peers whose groups were admitted and by this node.
 
-    messages: as `core.gossip.message` makes them, at most `core.gossip.MAX_PER_ROUND`.
+    messages: as `core.swarm.gossip.message` makes them, at most `core.swarm.gossip.MAX_PER_ROUND`.
     """
 
     stage: int = 0

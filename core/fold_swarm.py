@@ -1,6 +1,6 @@
 """The fold's part about others: peers, quarantine, leaderboard, gossip. Pure; see `core.fold`.
 
-Peers are kept by the name of their account (`core.quarantine.account`), so that what somebody
+Peers are kept by the name of their account (`core.gate.quarantine.account`), so that what somebody
 sends unsigned in a peer's name never shows as that peer's doing.
 """
 
@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from core import events, gossip, leaderboard, quarantine
+from core import events
 from core.bounded import MAX_KEY, cut, put
-from core.leaderboard import Leader
+from core.gate import quarantine
 from core.state import Leaderboard, NodeState, Peer, Quarantine
+from core.swarm import gossip, leaderboard
+from core.swarm.leaderboard import Leader
 
 MAX_PEERS = 2000
 MAX_LEADERS = 100

@@ -11,20 +11,21 @@ import os
 from collections.abc import Callable
 
 import core
-from core import events, free_memory, hosting, logs, narrate, pools, supervisor
+from core import events, free_memory, logs, narrate, pools, supervisor
 from core.chain_room import ChainRoom, LocalClock
 from core.commands import Commands
 from core.config import Effective
+from core.gate.plausibility import Plausibility
+from core.gate.remembered import Remembered
 from core.home import Home, HomeLock
-from core.identity_lock import IdentityLock
+from core.identity.lock import IdentityLock
 from core.journal import Journal
 from core.net_room import NetRoom
 from core.parts import Clock, Parts
-from core.plausibility import Plausibility
 from core.protocols import Interrupted
-from core.remembered import Remembered
 from core.schema import Config
 from core.siblings import Siblings
+from core.swarm import hosting
 from core.training_room import TrainingRoom
 from core.worker import NodeWorker
 
@@ -53,8 +54,8 @@ class Node:
 
     def start(self) -> None:
         """Take the home and start the threads. WaggleError when the home cannot be used."""
-        from core import identities
         from core.chain.account import address_of
+        from core.identity import identities
         from core.net.identity import load_or_create
 
         self.home.create()
@@ -140,7 +141,7 @@ class Node:
 
     def _look_for_backup(self) -> None:
         """`waggle identity backup` runs beside the node: see once a round whether it has."""
-        from core.identities import backup_note
+        from core.identity.identities import backup_note
 
         note = backup_note(self.home, self.identity.peer_id)
         if note is not None and note.time != self._backed_up:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from core.admission import Doubts
+from core.gate.admission import Doubts
+from core.gate.remembered import Remembered
 from core.protocols import Engine, EvalReport, Exchange, Game, StepReport
-from core.remembered import Remembered
 from core.rollouts import RolloutGroup, Task, TaskId
 from core.schema import Config
 

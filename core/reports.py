@@ -43,7 +43,7 @@ def status(home: Home, as_json: bool) -> int:
 
 def _backup_time(home: Home, state: NodeState) -> float | None:
     """From the home: a backup that was made while no node ran is in no event."""
-    from core.identities import backup_note
+    from core.identity.identities import backup_note
 
     note = backup_note(home, state.node.peer_id) if state.node else None
     return note.time if note else None

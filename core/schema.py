@@ -217,7 +217,7 @@ class NetSection:
 
 @dataclass(frozen=True)
 class AdmissionSection:
-    """How the contributions of other nodes are judged; `core/admission.py` has the checks."""
+    """How the contributions of other nodes are judged; `core/gate/admission.py` has the checks."""
 
     strikes: float = setting(
         2.5, "Leave a peer alone at this many strikes, one a bad contribution; 0 is never.", low=0

@@ -9,15 +9,17 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Collection, Sequence
 
-from core import admission, events, gossip, rounds
+from core import events, rounds
 from core.commands import Commands
 from core.errors import TransientError
-from core.gatekeeper import Gatekeeper
+from core.gate import admission
+from core.gate.gatekeeper import Gatekeeper
 from core.incidents import incident
 from core.parts import Parts, RoundState
 from core.phases import Phases
 from core.protocols import Exchange, Gathered, Interrupted
 from core.rollouts import RolloutGroup
+from core.swarm import gossip
 
 
 class Sharing:

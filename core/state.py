@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from core import events
-from core.leaderboard import Leader
 from core.series import EMPTY, Series
+from core.swarm.leaderboard import Leader
 
 
 @dataclass(frozen=True)
@@ -182,11 +182,11 @@ class NodeState:
     series: Mapping[str, Series] = field(default_factory=dict)
     """By name: `reward/own`, `reward/swarm`, `loss`, `seconds`, ... and every metric as named."""
     peers: Mapping[str, Peer] = field(default_factory=dict)
-    """By the name of their account (`core.quarantine.account`): the peer id, when it signs."""
+    """By the name of their account (`core.gate.quarantine.account`): the peer id, when it signs."""
     rejected: Mapping[str, int] = field(default_factory=dict)
     """Groups of others refused, by reason."""
     quarantine: Mapping[str, Quarantine] = field(default_factory=dict)
-    """Peers left alone now, by the name of their account (`core.quarantine.account`)."""
+    """Peers left alone now, by the name of their account (`core.gate.quarantine.account`)."""
     admitted: int = 0
     leaderboard: Leaderboard | None = None
     gossip: tuple[Gossip, ...] = ()

@@ -30,7 +30,7 @@ class Catch:
         return self.future is not None and not self.done
 
     def fail(self, reason: str, error: object) -> None:
-        """reason: a code of `core.admission`."""
+        """reason: a code of `core.gate.admission`."""
         self.reason, self.error, self.done = reason, str(error)[:300], True
 
     def spare(self) -> None:

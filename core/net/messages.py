@@ -111,7 +111,8 @@ class Records(Message):
     """Encoded records whose signature holds, of one shard. peers: nodes in the routing table.
 
     shard_at, shard_bits: the shard that was looked at; see `shards.py`. refused: who brought or
-    told records that are none since the last answer, and the reason, a code of `core.admission`.
+    told records that are none since the last answer, and the reason, a code of
+    `core.gate.admission`.
     """
 
     MAX_BYTES = 2 * 2**20

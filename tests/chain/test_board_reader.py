@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from core import board_reader, events
-from core.board_reader import BoardReader
+from core import events
 from core.chain.account import load_or_create
 from core.chain.coordinator import WalletCoordinator
 from core.chain.services import SwarmServices
 from core.errors import TransientError
+from core.swarm import board_reader
+from core.swarm.board_reader import BoardReader
 
 Connect = Callable[..., WalletCoordinator]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from core import events
-from core.bootnodes import Bootnodes
 from core.chain.account import load_or_create
 from core.chain.coordinator import WalletCoordinator
 from core.chain.services import SwarmServices
-from core.chain_watch import ChainWatch
 from core.errors import RefusedError, TransientError
+from core.swarm.bootnodes import Bootnodes
+from core.swarm.chain_watch import ChainWatch
 from tests.conftest import wait_until
 
 ME, OTHER, THIRD = ("Qm" + letter * 44 for letter in "abc")

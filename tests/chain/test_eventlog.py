@@ -19,8 +19,8 @@ from core.chain.eventlog import EventLog
 from core.chain.rpc import Rpc
 from core.chain.services import SwarmServices
 from core.errors import RefusedError, TransientError
-from core.leaderboard import EVENTS
 from core.protocols import ChainEvent
+from core.swarm.leaderboard import EVENTS
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core import events
-from core.admission import Doubts
-from core.gatekeeper import Gatekeeper
+from core.gate.admission import Doubts
+from core.gate.gatekeeper import Gatekeeper
+from core.gate.remembered import Remembered
 from core.protocols import Gathered, PeerRecord
-from core.remembered import Remembered
 from core.rollouts import Rollout, RolloutGroup
 from core.schema import Config
 from core.training.games.reasoning import ReasoningGame

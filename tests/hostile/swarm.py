@@ -21,15 +21,16 @@ from pathlib import Path
 
 import psutil
 
-from core import admission, events
-from core.gatekeeper import Gatekeeper
+from core import events
+from core.gate import admission
+from core.gate.gatekeeper import Gatekeeper
+from core.gate.remembered import Remembered
 from core.home import REPO_ROOT
 from core.net.exchange import StreamExchange
 from core.net.identity import load_or_create
 from core.net.link import LinkOptions, NetLink
 from core.net.peers import PeerBook
 from core.protocols import Game, Interrupted
-from core.remembered import Remembered
 from core.rollouts import Rollout, RolloutGroup
 from core.schema import AdmissionSection, Config
 from core.training.games import load_game

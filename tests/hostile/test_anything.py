@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core import events
-from core.admission import REASONS
+from core.gate.admission import REASONS
 from core.rollouts import Rollout
 from core.training.games.reasoning import ReasoningGame
 from tests.hostile.conftest import ROUND

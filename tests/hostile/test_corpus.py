@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from core.admission import REASONS, admit
+from core.gate.admission import REASONS, admit
 from core.net import records, wire
 from core.net.board import Board
 from core.net.identity import Identity

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from core import events, fold
-from core.quarantine import WEIGHTS
+from core.gate.quarantine import WEIGHTS
 from core.rollouts import RolloutGroup
 from core.schema import AdmissionSection
 from core.training.games import load_game

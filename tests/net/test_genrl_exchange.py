@@ -22,8 +22,8 @@ from typing import Any
 import msgpack
 import pytest
 
-from core import admission, quarantine
 from core.errors import TransientError
+from core.gate import admission, quarantine
 from core.home import REPO_ROOT
 from core.net import genrl
 from core.net.both import BothExchange

@@ -54,12 +54,13 @@ def test_a_damaged_file_is_told_without_a_passphrase(sealed: bytes, data: st.Dat
     byte = data.draw(st.integers(0, 255).filter(lambda b: b != sealed[position]))
     broken = sealed[:position] + bytes([byte]) + sealed[position + 1 :]
     try:
-        backup = keybackup.read(broken, "file")
-    except WaggleError as error:
-        assert "file" in error.what
-        return
-    whole = keybackup.read(sealed, "file")  # white space changed: it says the same
-    assert backup == whole
+        found: object = keybackup.read(broken, "file")
+    except WaggleError as refusal:
+        found = refusal.what
+    if isinstance(found, str):
+        assert "file" in found
+    else:
+        assert found == keybackup.read(sealed, "file")  # white space changed: it says the same
 
 
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=300).map(str.encode)))

@@ -10,10 +10,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.gatekeeper import SPARE, Gatekeeper
-from core.plausibility import Plausibility, rewarded
+from core.gate.gatekeeper import SPARE, Gatekeeper
+from core.gate.plausibility import Plausibility, rewarded
+from core.gate.remembered import Remembered
 from core.protocols import Gathered, PeerRecord
-from core.remembered import Remembered
 from core.rollouts import Rollout, RolloutGroup
 from core.schema import (
     AdmissionSection,

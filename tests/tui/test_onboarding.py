@@ -11,11 +11,13 @@ import pytest
 from textual.events import Paste
 from textual.pilot import Pilot
 
-from core import config, hosting, identities, invite_commands, joining
+from core import config
 from core.chain import account
 from core.errors import ConfigError
 from core.home import Home
+from core.identity import identities
 from core.net import identity
+from core.swarm import hosting, invite_commands, joining
 from core.training import tasks
 from tests.tui.conftest import settle
 from tests.tui.support import START, ReplayNode, begin

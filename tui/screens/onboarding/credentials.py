@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core import identities
 from core.errors import WaggleError
 from core.home import Home
+from core.identity import identities
 from core.reports import ago
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core import catalogue
-from core.invite import Invite
 from core.schema import EvalSection, LogSection, ModelSection
+from core.swarm.invite import Invite
 
 LOCAL = {"solo": 1, "trio": 3}
 """Profiles that run a whole swarm on this machine, and their number of nodes."""

@@ -13,8 +13,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from core import identities
 from core.errors import WaggleError
+from core.identity import identities
 from tui.screens.onboarding import credentials
 from tui.screens.onboarding.draft import Draft
 from tui.screens.onboarding.step import Step

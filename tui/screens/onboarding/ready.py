@@ -8,9 +8,10 @@ from typing import Any
 from rich.text import Text
 from textual.app import ComposeResult
 
-from core import config, joining
+from core import config
 from core.config import Effective, Origin
 from core.home import Home
+from core.swarm import joining
 from tui.draw import Pen, line
 from tui.screens.onboarding.draft import LOCAL, Draft
 from tui.screens.onboarding.step import Step

@@ -13,9 +13,9 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from core import invite, joining
 from core.errors import ConfigError, WaggleError
-from core.invite import Invite
+from core.swarm import invite, joining
+from core.swarm.invite import Invite
 from tui.draw import Pen, line
 from tui.screens.onboarding.draft import LOCAL, Draft
 from tui.screens.onboarding.step import Step

@@ -1,0 +1,1 @@
+"""Keeping the peer identity: making, backing up, restoring and checking it."""

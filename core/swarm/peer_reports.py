@@ -1,0 +1,201 @@
+"""What `peers` prints: everybody who was met, and of one peer everything that is known.
+
+From the journal of a home, beside a running node or after it. Text that came from peers is
+escaped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from core.errors import WaggleError
+from core.gate.admission import REASONS
+from core.home import Home
+from core.net.names import animal_name, search
+from core.reports import SHOWN, ago, clean, print_json, read
+from core.state import NodeState, Peer, Quarantine
+
+MANY = 8
+"""Of several that match, so many are named."""
+
+
+def peers(home: Home, as_json: bool, find: str = "", why: str = "") -> int:
+    """Print the peers, the last seen first; or of the one called `why` what became of it."""
+    state, _ = read(home)
+    if why:
+        return _explain(state, chosen(state, why), as_json)
+    rows = sorted(state.peers.values(), key=lambda peer: -peer.last_seen)
+    if find:
+        found = set(search((peer.peer_id for peer in rows), find))
+        rows = [peer for peer in rows if peer.peer_id in found]
+    if as_json:
+        print_json(
+            {
+                "peers": [_data(state, peer) for peer in rows],
+                "admitted": state.admitted,
+                "rejected": dict(state.rejected),
+            }
+        )
+    elif rows:
+        _table(state, rows)
+    elif find:
+        print(f"Of {len(state.peers)} known peers none is called {clean(find)}.")
+    else:
+        print("No other peer was seen yet; a swarm of one is a normal state.")
+    return 0
+
+
+def _table(state: NodeState, rows: Sequence[Peer]) -> None:
+    head = f"{'name':<28} {'last seen':>12} {'round':>6} {'reward':>7} {'used':>9} {'refused':>8}"
+    print(f"{head}  peer id")
+    for peer in rows[:SHOWN]:
+        reward = "" if peer.reward_mean is None else f"{peer.reward_mean:.3f}"
+        marks = "" if peer.signed else "  (unsigned)"
+        if quarantine_of(state, peer):
+            marks += "  (quarantine)"
+        print(
+            f"{clean(peer.name)[:28]:<28} {ago(peer.last_seen):>12} {peer.last_round!s:>6} "
+            f"{reward:>7} {f'{peer.used}/{peer.groups}':>9} {peer.rejected:>8}"
+            f"  {clean(peer.peer_id)}{marks}"
+        )
+    if len(rows) > SHOWN:
+        print(f"and {len(rows) - SHOWN} more; --find TEXT looks for some, --json has all")
+    if state.rejected:
+        total = ", ".join(f"{count} {clean(reason)}" for reason, count in state.rejected.items())
+        print(f"refused in all: {total}. waggle peers --why NAME explains")
+
+
+# --- one peer ---------------------------------------------------------------------------------
+
+
+def chosen(state: NodeState, text: str) -> Peer:
+    """The one peer that a person means by its name, its peer id or the start of either.
+
+    WaggleError when it is nobody, several, or this node itself.
+    """
+    wanted = " ".join(text.replace("_", " ").lower().split())
+    known = list(state.peers.values())
+    tries = (
+        [peer for peer in known if text == peer.peer_id],
+        [peer for peer in known if wanted == animal_name(peer.peer_id)],
+        [peer for peer in known if peer.peer_id.startswith(text)],
+        [peer for peer in known if animal_name(peer.peer_id).startswith(wanted)],
+    )
+    matching = next((each for each in tries if each), [])
+    # What came unsigned in a peer's name stands behind what it signed itself.
+    by_id = {peer.peer_id: peer for peer in sorted(matching, key=lambda peer: peer.signed)}
+    found = list(by_id.values())
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = [f"{clean(peer.name)} ({peer.peer_id})" for peer in found[:MANY]]
+        more = f" and {len(found) - MANY} more" if len(found) > MANY else ""
+        raise WaggleError(
+            f"{len(found)} peers are called {clean(text)}",
+            ", ".join(names) + more,
+            "Say which: a whole peer id is never ambiguous",
+        )
+    node = state.node
+    if node and (node.peer_id.startswith(text) or wanted == node.name):
+        raise WaggleError(
+            f"{clean(text)} is this node itself", "", "Its figures are in `waggle status`"
+        )
+    near = _near(wanted, known)
+    raise WaggleError(
+        f"No peer is called {clean(text)}",
+        f"this node has met {len(known)} peers" + (f"; near to it is {near}" if near else ""),
+        "`waggle peers` lists them; --find TEXT looks for a part of a name",
+    )
+
+
+def _near(wanted: str, known: Iterable[Peer]) -> str:
+    import difflib
+
+    names = [animal_name(peer.peer_id) for peer in known]
+    return ", ".join(difflib.get_close_matches(wanted, names, n=2))
+
+
+def quarantine_of(state: NodeState, peer: Peer) -> Quarantine | None:
+    """The quarantine that the peer is in now, by the account that it sends on."""
+    return next(
+        (
+            row
+            for row in state.quarantine.values()
+            if (row.peer_id, row.signed) == (peer.peer_id, peer.signed)
+        ),
+        None,
+    )
+
+
+def _data(state: NodeState, peer: Peer) -> dict[str, Any]:
+    held = quarantine_of(state, peer)
+    return asdict(peer) | {
+        "rejected": peer.rejected,
+        "quarantine": asdict(held) if held else None,
+    }
+
+
+def _explain(state: NodeState, peer: Peer, as_json: bool) -> int:
+    reasons = sorted(peer.reasons.items(), key=lambda item: -item[1])
+    if as_json:
+        told = [
+            {"reason": r, "count": n, "meaning": meaning(r), "last_detail": peer.details.get(r, "")}
+            for r, n in reasons
+        ]
+        print_json({"peer": _data(state, peer), "why": told})
+        return 0
+    print(f"{clean(peer.name) or animal_name(peer.peer_id)}  {clean(peer.peer_id)}")
+    for name, value in _figures(peer):
+        print(f"  {name:<9} {value}")
+    for reason, count in reasons:
+        print(f"  {count:>7} x {clean(reason)}: {meaning(reason)}")
+        if detail := peer.details.get(reason):
+            print(f"            the last time: {clean(detail)}")
+    if not reasons:
+        print("  Nothing that it sent was refused.")
+    if held := quarantine_of(state, peer):
+        print(f"  {_held(held)}")
+    for other in state.peers.values():
+        if other.peer_id == peer.peer_id and other.signed != peer.signed:
+            what = "Signed by it" if other.signed else "Unsigned in its name"
+            print(f"  {what}, and counted apart: {_groups(other)}.")
+    return 0
+
+
+def _figures(peer: Peer) -> list[tuple[str, str]]:
+    away = "" if peer.latency_ms is None else f", {peer.latency_ms:.0f} ms away"
+    lines = [
+        ("seen", f"{ago(peer.last_seen)}, first {ago(peer.first_seen)}{away}"),
+        ("round", str(peer.last_round)),
+        ("groups", _groups(peer)),
+    ]
+    if peer.last_admitted is not None:
+        lines.append(("admitted", f"last {ago(peer.last_admitted)}"))
+    if peer.reward_mean is not None:
+        lines.append(("reward", f"{peer.reward_mean:.3f} as scored here, over what was admitted"))
+    if peer.claimed_mean is not None:
+        lines.append(("claim", f"{peer.claimed_mean:.3f} for its newest, by its own word"))
+    if not peer.signed:
+        lines.append(("unsigned", "anybody may have sent this in its name"))
+    return lines
+
+
+def _groups(peer: Peer) -> str:
+    return f"{peer.groups} offered, {peer.used} admitted, {peer.rejected} refused"
+
+
+def _held(held: Quarantine) -> str:
+    left = held.until - time.time()
+    often = "" if held.times == 1 else f", its quarantine number {held.times}"
+    why = f"after another {clean(held.reason)}" if held.reason else "after too many strikes"
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(min(max(0.0, held.until), 2.0**33)))
+    rest = f"for {left / 60:.0f} more minutes" if left > 0 else "and due to be released"
+    return f"Left alone until {when} ({rest}){often}, {why}."
+
+
+def meaning(reason: str) -> str:
+    """A reason code in a sentence."""
+    return REASONS.get(reason, "A reason that this version of Waggle does not know.")
