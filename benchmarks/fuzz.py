@@ -32,6 +32,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
 from fuzz_inputs import MAX_INPUT, Maker
 
 SLOW_S = 1.0
@@ -234,7 +236,6 @@ def main() -> int:
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    sys.path.insert(0, str(Path(__file__).resolve().parent))
     if options.child and options.engine == "atheris":
         fuzz_with_atheris(options.child, options.inputs, options.seed)
     if options.child:

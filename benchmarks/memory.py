@@ -21,6 +21,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
 from engine import SHAPES, Work, make_model, play
 
 CASES = {"lora": ("lora", "adamw", 5e9), "adafactor": ("full", "adafactor", 8e9)}

@@ -31,11 +31,19 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from swarm_dictionary import whole_dictionary
-from swarm_meters import Meter, figures, into_a_namespace, memory_mib, side_by_side, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT)]
+
+from swarm_dictionary import whole_dictionary  # noqa: E402
+from swarm_meters import (  # noqa: E402
+    Meter,
+    figures,
+    into_a_namespace,
+    memory_mib,
+    side_by_side,
+    wait_until,
+)
 
 from core.net.exchange import StreamExchange  # noqa: E402
 from core.net.identity import load_or_create  # noqa: E402
