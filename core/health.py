@@ -210,7 +210,8 @@ def _healthy(state: NodeState) -> Verdict:
     last = state.last_round
     if last is None:
         return Verdict("healthy", f"Training round {state.round}")
-    shared = f", trained with {last.peers} peers" if last.peers else ""
+    foreign = f"{last.foreign_groups} group{'s' if last.foreign_groups > 1 else ''}"
+    shared = f", trained on {foreign} of others" if last.foreign_groups else ""
     reason = f"Round {last.round} finished in {last.seconds:.1f} s{shared}"
     return Verdict("healthy", reason, _hint(state))
 
