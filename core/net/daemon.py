@@ -34,6 +34,8 @@ HUNG_S = LOOK_EVERY_S + MISSES * CALL_TIMEOUT_S
 MAX_MESSAGE_BYTES = 4 * 2**20
 HARD_LIMIT = 2
 """Times max_memory_mib at which the kernel refuses; the watch in `weight.py` comes before."""
+LAST_WORDS_S = 0.2
+_NO_MEMORY = ("memory", "cannot map pages", "cannot allocate")
 _ENVIRONMENT = {"GOLOG_LOG_LEVEL": "error", "GOLOG_LOG_FMT": "json", "GOGC": "50"}
 _LEASH = Path(__file__).with_name("leash.py")
 log = logging.getLogger(__name__)
@@ -63,8 +65,25 @@ class Daemon:
 
     process: asyncio.subprocess.Process
     control: Path
+    max_memory_mib: int
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=5))
+    fatal: str = ""
+    """What Go's runtime said when it gave up; its stacks follow and push it out of `last_lines`."""
     reader: asyncio.Task[None] | None = None
+
+    async def died(self) -> str:
+        """Return once it has ended, with why in words."""
+        status = await self.process.wait()
+        if self.reader is not None:
+            await asyncio.wait({self.reader}, timeout=LAST_WORDS_S)
+        if any(word in self.fatal for word in _NO_MEMORY):
+            return (
+                "the libp2p daemon needed more memory than the kernel gives it, "
+                f"{HARD_LIMIT} times the {self.max_memory_mib} of net.max_memory_mib"
+            )
+        return f"the libp2p daemon ended with status {status}" + (
+            f": {self.fatal}" if self.fatal else ""
+        )
 
     async def stop(self, grace_s: float = 2.0) -> None:
         """End it: politely, then by force."""
@@ -154,14 +173,15 @@ async def start(folder: SocketFolder, options: DaemonOptions) -> Daemon:
         env={**os.environ, **_ENVIRONMENT, "GOMEMLIMIT": f"{limit * 4 // 5}MiB"},
     )
     folder.note(process.pid)
-    daemon = Daemon(process, control)
+    daemon = Daemon(process, control, limit)
     ready = asyncio.get_running_loop().create_future()
     daemon.reader = asyncio.create_task(_read_output(daemon, ready), name="p2pd-output")
     try:
         await asyncio.wait_for(ready, START_TIMEOUT_S)
     except (asyncio.TimeoutError, EOFError) as error:
         await daemon.stop()
-        why = daemon.last_lines[-1][:300] if daemon.last_lines else "it said nothing"
+        last = daemon.last_lines[-1][:300] if daemon.last_lines else "it said nothing"
+        why = await daemon.died() if daemon.fatal else last
         raise TransientError(
             "The libp2p daemon did not start", why, "It is tried again; see logs/net.log"
         ) from error
@@ -208,6 +228,8 @@ async def _read_output(daemon: Daemon, ready: asyncio.Future[None]) -> None:
         for line in lines:
             text = line.decode("utf-8", "replace").strip()
             daemon.last_lines.append(text)
+            if text.startswith("fatal error:") and not daemon.fatal:
+                daemon.fatal = text[:200]
             if text.startswith("Peer ID:") and not ready.done():
                 ready.set_result(None)
             elif '"level":"error"' in text:

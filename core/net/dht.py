@@ -153,7 +153,7 @@ class Dht:
         """Return why the daemon can no longer be used, once that is so."""
         limit_mib = self.options.daemon.max_memory_mib
         watches = [
-            asyncio.ensure_future(self._dead()),
+            asyncio.ensure_future(self._daemon.died()),
             asyncio.ensure_future(self._hung()),
             asyncio.ensure_future(self._held_back()),
             asyncio.ensure_future(self._deaf()),
@@ -165,9 +165,6 @@ class Dht:
         finally:
             for watch in watches:
                 watch.cancel()
-
-    async def _dead(self) -> str:
-        return f"the libp2p daemon ended with status {await self._daemon.process.wait()}"
 
     async def _held_back(self) -> str:
         await asyncio.sleep(PATIENCE_S)
