@@ -48,19 +48,7 @@ class Lab:
     def machine(self, name: str, address: str) -> None:
         """A machine at `address`/24 on the switch."""
         self._add(name)
-        self._ip(
-            name,
-            "link",
-            "add",
-            "eth0",
-            "type",
-            "veth",
-            "peer",
-            "name",
-            name,
-            "netns",
-            self._ns("sw"),
-        )
+        self._cable(name, "sw", name)
         self._ip("sw", "link", "set", name, "master", "br0", "up")
         self._ip(name, "addr", "add", f"{address}/24", "dev", "eth0")
         self._ip(name, "link", "set", "eth0", "up")
@@ -70,19 +58,7 @@ class Lab:
         """A machine at the private `address`, behind a router at `outside` that translates."""
         self.machine(router, outside)
         self._add(name)
-        self._ip(
-            name,
-            "link",
-            "add",
-            "eth0",
-            "type",
-            "veth",
-            "peer",
-            "name",
-            "lan0",
-            "netns",
-            self._ns(router),
-        )
+        self._cable(name, router, "lan0")
         inner = address.rpartition(".")[0] + ".1"
         self._ip(name, "addr", "add", f"{address}/24", "dev", "eth0")
         self._ip(router, "addr", "add", f"{inner}/24", "dev", "lan0")
@@ -134,6 +110,11 @@ class Lab:
         for name in reversed(self._made):
             if Path(f"/var/run/netns/{self._ns(name)}").exists():
                 _run("ip", "netns", "del", self._ns(name))
+
+    def _cable(self, name: str, other: str, socket: str) -> None:
+        """From `eth0` of one machine to `socket` of another."""
+        end = ("peer", "name", socket, "netns", self._ns(other))
+        self._ip(name, "link", "add", "eth0", "type", "veth", *end)
 
     def _add(self, name: str) -> None:
         _run("ip", "netns", "add", self._ns(name))
