@@ -416,6 +416,7 @@ class CountersRead(Event):
     wins: int
     total_reward: int
     balance_wei: int = 0
+    round_cost_wei: int = 0
 
 
 # --- the journal ------------------------------------------------------------------------------

@@ -237,33 +237,69 @@ class ChainEvent:
     fields: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Receipt:
+    """A transaction that was mined and succeeded. block, gas_used and fee_wei (what the account
+    paid): 0 where a coordinator cannot know them, because somebody else sends for this node."""
+
+    tx_hash: str
+    block: int = 0
+    gas_used: int = 0
+    fee_wei: int = 0
+
+
+OnSent = Callable[[str], None]
+"""Called with a transaction's hash as soon as it is out, and again with the hash of each one that
+replaces it. The hash is durable when it returns; it must be quick and must not raise."""
+
+
 class Coordinator(Protocol):
     """The contract as a node needs it. Every call has a deadline.
 
-    TransientError: try again later. RefusedError: a final no, `code` is the contract's error name.
+    TransientError: try again later. RefusedError: a final no; `code` is the contract's error name,
+    or one of ReadOnly, WrongChain, NoContract, Reverted.
     """
 
     account: str
     swarm: str
     """Names chain and contract, so that rounds of two swarms are never taken for one another."""
+    kind: str
+    """wallet: signs here; login: a login service signs; read-only: nobody signs."""
+    can_submit: bool
+    """False where every submission is refused, with the code ReadOnly."""
 
     def round_and_stage(self) -> tuple[int, int]: ...
+
+    def head(self) -> int:
+        """The number of the newest block."""
 
     def owner_of(self, peer_id: str) -> str | None:
         """The account that a peer id is registered to, or None."""
 
-    def register(self, peer_id: str) -> str:
-        """Send; return the transaction hash once it is mined and succeeded."""
+    def register(self, peer_id: str, on_sent: OnSent | None = None) -> Receipt:
+        """Send; return once it is mined and succeeded."""
 
     def has_reward(self, round: int, stage: int, peer_id: str) -> bool: ...
 
-    def submit_reward(self, round: int, stage: int, reward: int, peer_id: str) -> str: ...
+    def submit_reward(
+        self, round: int, stage: int, reward: int, peer_id: str, on_sent: OnSent | None = None
+    ) -> Receipt: ...
 
     def has_voted(self, round: int, peer_id: str) -> bool: ...
 
-    def submit_winners(self, round: int, winners: Sequence[str], peer_id: str) -> str: ...
+    def submit_winners(
+        self, round: int, winners: Sequence[str], peer_id: str, on_sent: OnSent | None = None
+    ) -> Receipt: ...
+
+    def receipt(self, tx_hash: str) -> Receipt | None:
+        """Of a transaction of this account; None while it is not mined, or when a reorganisation
+        took its block away. RefusedError when it was mined and failed."""
 
     def counters(self, peer_id: str) -> dict[str, int]:
-        """participation, wins, total_reward, balance_wei."""
+        """participation, wins, total_reward, balance_wei, round_cost_wei.
+
+        round_cost_wei: what the transactions of a round cost at today's fees; with balance_wei it
+        tells how many rounds are left. Both are 0 where somebody else pays.
+        """
 
     def bootnodes(self) -> list[str]: ...

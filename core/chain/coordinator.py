@@ -20,6 +20,7 @@ from core.chain.contract.refusals import refused
 from core.chain.eventlog import EventLog
 from core.chain.rpc import Rpc, RpcError
 from core.errors import ConfigError, RefusedError, TransientError
+from core.protocols import OnSent, Receipt
 from core.schema import ChainSection
 
 GWEI = 10**9
@@ -55,6 +56,8 @@ class WalletCoordinator:
         self.chain_id = self._quantity("eth_chainId")
         self._check_chain()
         self.swarm = f"{self.chain_id}:{contract.lower()}"
+        self.kind = "wallet"
+        self.can_submit = True
         self.log = EventLog(self._rpc, self.contract)
 
     def close(self) -> None:
@@ -71,6 +74,9 @@ class WalletCoordinator:
 
     def _round(self) -> int:
         return int(self._read("currentRound")[0])
+
+    def head(self) -> int:
+        return self._quantity("eth_blockNumber")
 
     def deadline(self) -> float | None:
         """Unix seconds when the clock moves on, where the services of this swarm say so."""
@@ -100,6 +106,7 @@ class WalletCoordinator:
             "wins": int(self._read("getTotalWins", peer_id)[0]),
             "total_reward": int(self._read("getTotalRewards", [peer_id])[0][0]),
             "balance_wei": self._quantity("eth_getBalance", self.account, "latest"),
+            "round_cost_wei": self._fees()["maxFeePerGas"] * (GAS_REWARD + GAS_WINNERS),
         }
 
     def bootnodes(self) -> list[str]:
@@ -115,29 +122,39 @@ class WalletCoordinator:
 
     # --- writing ------------------------------------------------------------------------------
 
-    def register(self, peer_id: str) -> str:
-        return self._transact("register the peer", GAS_REGISTER, "registerPeer", peer_id)
+    def register(self, peer_id: str, on_sent: OnSent | None = None) -> Receipt:
+        return self._transact(
+            "register the peer", GAS_REGISTER, "registerPeer", peer_id, on_sent=on_sent
+        )
 
-    def submit_reward(self, round: int, stage: int, reward: int, peer_id: str) -> str:
+    def submit_reward(
+        self, round: int, stage: int, reward: int, peer_id: str, on_sent: OnSent | None = None
+    ) -> Receipt:
         arguments = (round, stage, reward, peer_id)
-        return self._transact("submit the reward", GAS_REWARD, SUBMIT_REWARD, *arguments)
+        return self._transact(
+            "submit the reward", GAS_REWARD, SUBMIT_REWARD, *arguments, on_sent=on_sent
+        )
 
-    def submit_winners(self, round: int, winners: Sequence[str], peer_id: str) -> str:
+    def submit_winners(
+        self, round: int, winners: Sequence[str], peer_id: str, on_sent: OnSent | None = None
+    ) -> Receipt:
         gas = GAS_WINNERS + GAS_PER_WINNER * len(winners)
         arguments = (round, list(winners), peer_id)
-        return self._transact("submit the vote", gas, "submitWinners", *arguments)
+        return self._transact("submit the vote", gas, "submitWinners", *arguments, on_sent=on_sent)
 
-    def add_bootnodes(self, maddrs: Sequence[str]) -> str:
+    def add_bootnodes(self, maddrs: Sequence[str]) -> Receipt:
         """RefusedError unless the account has the role of a bootnode manager."""
         gas = GAS_BOOTNODES + GAS_PER_BOOTNODE * len(maddrs)
         return self._transact("publish the bootnode", gas, "addBootnodes", list(maddrs))
 
-    def remove_bootnode(self, index: int) -> str:
+    def remove_bootnode(self, index: int) -> Receipt:
         """The last one of the list takes the place of the removed one."""
         gas = GAS_BOOTNODES + GAS_PER_BOOTNODE
         return self._transact("withdraw the bootnode", gas, "removeBootnode", index)
 
-    def _transact(self, doing: str, gas: int, function: str, *arguments: Any) -> str:
+    def _transact(
+        self, doing: str, gas: int, function: str, *arguments: Any, on_sent: OnSent | None = None
+    ) -> Receipt:
         data = codec.encode(function, *arguments)
         self._eth_call(data, doing)
         with self._wallet.nonce_lock(self._timeout_s):
@@ -145,7 +162,17 @@ class WalletCoordinator:
                 tx_hash = self._send(data, gas)
             except RpcError as error:
                 tx_hash = self._send_again(error, data, gas)
+        if on_sent is not None:
+            on_sent(tx_hash)
         return self._await_receipt(tx_hash, data, doing)
+
+    def receipt(self, tx_hash: str) -> Receipt | None:
+        found = self._rpc_call("eth_getTransactionReceipt", tx_hash)
+        if not isinstance(found, dict) or found.get("blockNumber") is None:
+            return None
+        if found.get("status") != "0x1":
+            raise RefusedError(f"Transaction {tx_hash} failed", code="Reverted")
+        return _receipt(tx_hash, found)
 
     def _send(self, data: bytes, gas: int) -> str:
         transaction = {
@@ -213,7 +240,7 @@ class WalletCoordinator:
         most = min(bound, 2 * base + tip)
         return {"maxFeePerGas": most, "maxPriorityFeePerGas": min(tip, most)}
 
-    def _await_receipt(self, tx_hash: str, data: bytes, doing: str) -> str:
+    def _await_receipt(self, tx_hash: str, data: bytes, doing: str) -> Receipt:
         deadline = time.monotonic() + RECEIPT_TIMEOUTS * self._timeout_s
         pause = 0.005
         while True:
@@ -235,7 +262,7 @@ class WalletCoordinator:
                 "it reverted when it was mined, and would not revert now",
                 "The node tries again",
             )
-        return tx_hash
+        return _receipt(tx_hash, receipt)
 
     # --- calls --------------------------------------------------------------------------------
 
@@ -291,6 +318,13 @@ class WalletCoordinator:
                 "Correct chain.contract or chain.rpc_url",
                 code="NoContract",
             )
+
+
+def _receipt(tx_hash: str, found: dict[str, Any]) -> Receipt:
+    block, gas, price = (
+        int(found.get(key) or "0x0", 16) for key in ("blockNumber", "gasUsed", "effectiveGasPrice")
+    )
+    return Receipt(tx_hash, block, gas, gas * price)
 
 
 def _checksummed(address: str) -> str:

@@ -168,7 +168,7 @@ class Outbox:
         if owner is None:
             row = self._move(row, "sent")
             try:
-                tx_hash = coordinator.register(self._peer_id)
+                tx_hash = coordinator.register(self._peer_id).tx_hash
             except RefusedError as error:
                 if error.code != "PeerIdAlreadyRegistered":
                     self._move(row, "failed", error=error)
@@ -199,9 +199,9 @@ class Outbox:
             if row.kind == "reward":
                 tx_hash = coordinator.submit_reward(
                     row.round, row.stage, int(row.value), row.peer_id
-                )
+                ).tx_hash
             else:
-                tx_hash = coordinator.submit_winners(row.round, row.winners, row.peer_id)
+                tx_hash = coordinator.submit_winners(row.round, row.winners, row.peer_id).tx_hash
         except RefusedError as error:
             if error.code in ALREADY_THERE:
                 self._move(row, "confirmed")

@@ -34,7 +34,7 @@ def test_a_whole_round(swarm: SwarmServices, connect: Connect) -> None:
     assert node.owner_of(PEER) == node.account
     assert node.round_and_stage() == (0, 0)
     assert not node.has_reward(0, 0, PEER)
-    tx_hash = node.submit_reward(0, 0, 5, PEER)
+    tx_hash = node.submit_reward(0, 0, 5, PEER).tx_hash
     assert tx_hash.startswith("0x")
     assert len(tx_hash) == 66
     assert node.has_reward(0, 0, PEER)

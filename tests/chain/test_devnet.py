@@ -51,7 +51,7 @@ def test_web3_can_do_all_that_a_node_needs(
     swarm: SwarmServices, web3: Web3, connect: Connect
 ) -> None:
     node = connect()
-    tx_hash = node.register(PEER)
+    tx_hash = node.register(PEER).tx_hash
     node.submit_reward(0, 0, -3, PEER)
     assert web3.eth.chain_id == int(web3.net.version) == node.chain_id
     contract: Any = web3.eth.contract(
