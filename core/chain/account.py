@@ -1,4 +1,4 @@
-"""The account of a node: an Ethereum key in a keystore v3 file, and the lock on its nonce.
+"""The account of a node: an Ethereum key in a keystore v3 file.
 
 The passphrase is random and lies beside the keystore (0600), so that a restart asks nobody; the
 keystore is the format that every wallet can import, and a person may move both to another machine.
@@ -7,18 +7,15 @@ The private key never leaves this module but as signatures.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import secrets
-import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from core.errors import StorageError, TransientError
-from core.home import atomic_write, exclusive, storage_errors
+from core.chain.account_lock import NonceLock, state_folder
+from core.errors import StorageError
+from core.home import atomic_write, exclusive
 
 KEYSTORE = "keystore.json"
 PASSPHRASE = "passphrase"
@@ -36,6 +33,7 @@ class Wallet:
         self._account = Account.from_key(key)
         self.address: str = self._account.address
         self.folder = folder
+        self._lock = NonceLock(state_folder(self.address, instead=folder), folder.parent)
 
     def __repr__(self) -> str:
         return f"Wallet({self.address})"
@@ -44,35 +42,15 @@ class Wallet:
         """The raw bytes of a signed transaction."""
         return bytes(self._account.sign_transaction(transaction).raw_transaction)
 
-    @contextmanager
-    def nonce_lock(self, timeout_s: float) -> Iterator[None]:
-        """Held by one thread of one process at a time, from reading the nonce to sending.
+    @property
+    def state_dir(self) -> Path:
+        """A folder (0700) that all processes and homes of this user share for this account."""
+        return self._lock.path.parent
 
-        TransientError when another one holds it longer than `timeout_s`.
-        """
-        path = self.folder / "nonce.lock"
-        with storage_errors(path):
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            _flock(handle, path, time.monotonic() + timeout_s)
-            yield
-        finally:
-            os.close(handle)
-
-
-def _flock(handle: int, path: Path, deadline: float) -> None:
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError as error:
-            if time.monotonic() > deadline:
-                raise TransientError(
-                    "Another process is sending for this account",
-                    f"{path} stays locked",
-                    "Nothing to do if it goes on by itself; else end the other process",
-                ) from error
-            time.sleep(0.005)
+    def nonce_lock(self, timeout_s: float) -> AbstractContextManager[None]:
+        """Held by one sender of all processes and homes of this user at a time, from reading the
+        nonce to sending. TransientError when another one holds it longer than `timeout_s`."""
+        return self._lock.held(timeout_s)
 
 
 def load_or_create(folder: Path) -> Wallet:

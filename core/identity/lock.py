@@ -2,9 +2,8 @@
 
 Two nodes with one key overwrite each other's records and share one account. `HomeLock` cannot see
 that: a copied `swarm.pem` lives in another home. So the peer id itself is locked, in a folder of
-this user. It is the state folder: the system's runtime folder goes away with the last login, while
-a node in the background runs on. The kernel frees the lock when its holder dies, however it dies.
-A place or a file system where nothing can be locked is no reason not to start.
+this user. The kernel frees the lock when its holder dies, however it dies. A place or a file
+system where nothing can be locked is no reason not to start.
 """
 
 from __future__ import annotations
@@ -14,33 +13,19 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 from pathlib import Path
 
 from core.errors import WaggleError
 from core.home import Home
+from core.userfolder import user_folder
 
 MAX_HOLDER_BYTES = 8192
 log = logging.getLogger(__name__)
 
 
 def folder() -> Path:
-    """Where the locks of this user are. OSError when there is no place for them.
-
-    The temporary folder is for users without a home, as in a container; there another user may
-    have made a folder of that name, which is then not used.
-    """
-    import platformdirs
-
-    state = Path(platformdirs.user_state_dir("waggle", appauthor=False)) / "running"
-    for path in (state, Path(tempfile.gettempdir()) / f"waggle-{os.getuid()}"):
-        try:
-            path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if path.lstat().st_uid == os.getuid() and os.access(path, os.W_OK):
-                return path
-        except OSError as error:
-            log.debug("no locks in %s: %s", path, error)
-    raise OSError(f"neither {state.parent} nor the temporary folder can be used")
+    """Where the locks of this user are. OSError when there is no place for them."""
+    return user_folder("running")
 
 
 class IdentityLock:

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from pathlib import Path
 
 import pytest
 from eth_account import Account
 
 from core.chain.account import KEYSTORE, PASSPHRASE, address_of, load_or_create
-from core.errors import StorageError, TransientError
+from core.errors import StorageError
 
 
 def test_a_restart_finds_the_same_account_and_files_are_private(tmp_path: Path) -> None:
@@ -70,29 +68,6 @@ def test_a_wrong_or_missing_passphrase_is_told(tmp_path: Path) -> None:
 def test_a_crash_between_the_two_files_leaves_a_usable_folder(tmp_path: Path) -> None:
     (tmp_path / PASSPHRASE).write_text("left over")
     assert load_or_create(tmp_path).address == load_or_create(tmp_path).address
-
-
-def test_one_sender_at_a_time(tmp_path: Path) -> None:
-    wallet = load_or_create(tmp_path)
-    inside = threading.Event()
-    leave = threading.Event()
-
-    def hold() -> None:
-        with wallet.nonce_lock(1.0):
-            inside.set()
-            leave.wait(5.0)
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    inside.wait(5.0)
-    before = time.monotonic()
-    with pytest.raises(TransientError), wallet.nonce_lock(0.05):
-        pass
-    assert time.monotonic() - before < 2.0
-    leave.set()
-    holder.join(5.0)
-    with wallet.nonce_lock(1.0):
-        pass
 
 
 def test_many_makers_at_once_make_one_account(tmp_path: Path) -> None:
