@@ -15,7 +15,7 @@ from typing import Any
 from eth_abi.exceptions import DecodingError
 
 from core.chain import codec
-from core.chain.rpc import Rpc, RpcError
+from core.chain.rpc import Caller, RpcError
 from core.errors import RefusedError, TransientError
 from core.protocols import ChainEvent
 
@@ -33,7 +33,7 @@ _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,16}")
 class EventLog:
     """The events of one contract. Used from one thread."""
 
-    def __init__(self, rpc: Rpc, contract: str, span: int = MAX_SPAN) -> None:
+    def __init__(self, rpc: Caller, contract: str, span: int = MAX_SPAN) -> None:
         """span: blocks of the first query."""
         self._rpc = rpc
         self._contract = contract
