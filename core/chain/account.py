@@ -1,33 +1,43 @@
-"""The account of a node: an Ethereum key in a keystore v3 file.
+"""The account of a node: an Ethereum key in a keystore v3 file, and what opens it.
 
-The passphrase is random and lies beside the keystore (0600), so that a restart asks nobody; the
-keystore is the format that every wallet can import, and a person may move both to another machine.
-The private key never leaves this module but as signatures.
+As it comes, the passphrase is random and lies beside the keystore (0600), so that a restart asks
+nobody. The owner may lock it with a passphrase of his own instead, which lies nowhere in this
+folder: such a keystore is marked, and opened with `unlock`. Where passphrases come from is not
+known here. The key leaves a `Wallet` as signatures, and otherwise only where the owner takes it
+along: `Wallet.key`.
 """
 
 from __future__ import annotations
 
-import json
 import secrets
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from core.chain.account_files import (
+    LIGHT_N,
+    MARK,
+    STRONG_N,
+    BadKeystore,
+    WrongPassphrase,
+    decrypt,
+    encrypt,
+    read,
+)
 from core.chain.account_lock import NonceLock, state_folder
-from core.errors import StorageError
-from core.home import atomic_write, exclusive
+from core.errors import ConfigError, StorageError
+from core.home import atomic_write, exclusive, storage_errors, sync_folder
 
 KEYSTORE = "keystore.json"
 PASSPHRASE = "passphrase"
-SCRYPT_N = 2**14
-"""0.1 s and 16 MiB. The passphrase has 256 random bits: a slower function would protect nothing."""
-MAX_FILE_BYTES = 64 * 1024
+MAX_PASSPHRASE_BYTES = 4096
 
 
 class Wallet:
     """Signs for one account. `folder` holds its files."""
 
     def __init__(self, key: bytes, folder: Path) -> None:
+        """ValueError, without the key in it, when it is none of Ethereum's curve."""
         from eth_account import Account
 
         self._account = Account.from_key(key)
@@ -42,6 +52,10 @@ class Wallet:
         """The raw bytes of a signed transaction."""
         return bytes(self._account.sign_transaction(transaction).raw_transaction)
 
+    def key(self) -> bytes:
+        """The private key, for its owner alone: never to be logged, kept open or sent."""
+        return bytes(self._account.key)
+
     @property
     def state_dir(self) -> Path:
         """A folder (0700) that all processes and homes of this user share for this account."""
@@ -54,10 +68,11 @@ class Wallet:
 
 
 def load_or_create(folder: Path) -> Wallet:
-    """The account in `folder`; a new one when there is none yet.
+    """The account in `folder`, opened with what lies beside it; a new one when there is none yet.
 
-    StorageError when the files cannot be read, do not fit together, or cannot be written. A
-    damaged keystore is never replaced: peer ids are bound to its account.
+    ConfigError when its owner locked it with a passphrase of his own. StorageError when the files
+    cannot be read, do not fit together, or cannot be written. A damaged keystore is never
+    replaced: peer ids are bound to its account.
     """
     with creating(folder):
         if not (folder / KEYSTORE).exists():
@@ -66,7 +81,33 @@ def load_or_create(folder: Path) -> Wallet:
             key = bytes(Account.create().key)
             write(folder, key)
             return Wallet(key, folder)
-    return _load(folder)
+    path = folder / KEYSTORE
+    keystore = _keystore(path)
+    if is_locked(folder):
+        raise ConfigError(
+            f"The account in {folder} is locked with its owner's passphrase, and none was given",
+            "" if MARK in keystore else f"there is no file {PASSPHRASE} beside its keystore either",
+            "See `waggle account passphrase --help` for the ways to give it",
+        )
+    return _opened(folder, keystore, _beside(folder), "the passphrase beside it does not open it")
+
+
+def unlock(folder: Path, passphrase: str) -> Wallet:
+    """The account in `folder`, opened with its owner's passphrase; takes seconds. WrongPassphrase,
+    StorageError."""
+    keystore = _keystore(folder / KEYSTORE)
+    try:
+        return Wallet(decrypt(keystore, passphrase), folder)
+    except BadKeystore as error:
+        raise _damaged(folder / KEYSTORE, str(error)) from None
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a passphrase is needed that does not lie beside the keystore. StorageError."""
+    path = folder / KEYSTORE
+    if not path.exists():
+        return False
+    return MARK in _keystore(path) or not (folder / PASSPHRASE).exists()
 
 
 def address_of(folder: Path) -> str | None:
@@ -74,12 +115,12 @@ def address_of(folder: Path) -> str | None:
     path = folder / KEYSTORE
     if not path.exists():
         return None
-    from eth_utils.address import is_hex_address, to_checksum_address
+    from eth_utils.address import to_checksum_address
 
-    address = str(_read_keystore(path).get("address", ""))
-    if not is_hex_address(address):
+    address = _keystore(path).get("address")
+    if address is None:
         raise _damaged(path, "it names no address")
-    return str(to_checksum_address(address))
+    return str(to_checksum_address("0x" + address))
 
 
 def creating(folder: Path) -> AbstractContextManager[None]:
@@ -88,70 +129,58 @@ def creating(folder: Path) -> AbstractContextManager[None]:
     return exclusive(folder / "account.lock")
 
 
-def write(folder: Path, key: bytes) -> None:
-    """Encrypt `key` with a new passphrase, in place of nothing; the caller holds `creating`."""
-    import eth_keyfile
+def write(folder: Path, key: bytes, passphrase: str | None = None) -> None:
+    """Lock `key` with the owner's passphrase, or with a random one that lies beside; the caller
+    holds `creating`. Whatever was there and has not been set aside is of the same key."""
+    if passphrase is None:
+        chance = secrets.token_hex(32)
+        # The passphrase first: a crash between the two leaves no keystore that nobody can open.
+        atomic_write(folder / PASSPHRASE, chance.encode())
+        atomic_write(folder / KEYSTORE, encrypt(key, chance, LIGHT_N))
+        return
+    # And here last: until the keystore is replaced it is what opens it.
+    atomic_write(folder / KEYSTORE, encrypt(key, passphrase, STRONG_N, owners=True))
+    with storage_errors(folder / PASSPHRASE):
+        (folder / PASSPHRASE).unlink(missing_ok=True)
+        sync_folder(folder)
 
-    passphrase = secrets.token_hex(32).encode()
-    keystore = eth_keyfile.create_keyfile_json(
-        key, passphrase, version=3, kdf="scrypt", iterations=SCRYPT_N
-    )
-    # The passphrase first: a crash between the two leaves no keystore that nobody can open.
-    atomic_write(folder / PASSPHRASE, passphrase)
-    atomic_write(folder / KEYSTORE, json.dumps(keystore, indent=1).encode())
 
-
-def _load(folder: Path) -> Wallet:
-    import eth_keyfile
-
-    path = folder / KEYSTORE
-    keystore = _read_keystore(path)
-    passphrase = _read(folder / PASSPHRASE).strip()
-    check_cost(path, keystore)
+def _opened(folder: Path, keystore: dict[str, Any], passphrase: str, wrong: str) -> Wallet:
     try:
-        key = eth_keyfile.decode_keyfile_json(keystore, passphrase)
-    except ValueError as error:
-        raise _damaged(path, "the passphrase beside it does not open it") from error
-    except (KeyError, TypeError, AttributeError, NotImplementedError) as error:
-        raise _damaged(path, "it is not an Ethereum keystore of version 3") from error
-    return Wallet(bytes(key), folder)
+        return Wallet(decrypt(keystore, passphrase), folder)
+    except WrongPassphrase:
+        raise _damaged(folder / KEYSTORE, wrong) from None
+    except BadKeystore as error:
+        raise _damaged(folder / KEYSTORE, str(error)) from None
 
 
-def check_cost(path: Path, keystore: dict[str, Any]) -> None:
-    """Refuse a keystore whose key derivation would take gigabytes or minutes."""
-    crypto = keystore.get("crypto", keystore.get("Crypto"))
-    params = crypto.get("kdfparams") if isinstance(crypto, dict) else None
-    if not isinstance(params, dict):
-        raise _damaged(path, "it is not an Ethereum keystore of version 3")
-    n, r, rounds = (params.get(name, 1) for name in ("n", "r", "c"))
-    whole = all(isinstance(each, int) and each > 0 for each in (n, r, rounds))
-    if not whole or n * r * 128 > 2**30 or rounds > 10**7:
-        raise _damaged(path, "its key derivation asks for too much memory or time")
-
-
-def _read_keystore(path: Path) -> dict[str, Any]:
+def _keystore(path: Path) -> dict[str, Any]:
     try:
-        keystore = json.loads(_read(path))
-    except (ValueError, RecursionError) as error:
-        raise _damaged(path, "it is not JSON") from error
-    if not isinstance(keystore, dict):
-        raise _damaged(path, "it is not a JSON object")
-    return keystore
+        return read(path)
+    except BadKeystore as error:
+        raise _damaged(path, str(error)) from None
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
-def _read(path: Path) -> bytes:
+def _beside(folder: Path) -> str:
+    path = folder / PASSPHRASE
     try:
         with path.open("rb") as source:
-            data = source.read(MAX_FILE_BYTES + 1)
+            data = source.read(MAX_PASSPHRASE_BYTES)
+        return data.decode().strip()
     except OSError as error:
-        raise StorageError(
-            f"Cannot read {path}",
-            error.strerror or str(error),
-            "Give your user permission to read it, or restore the account folder from a backup",
-        ) from error
-    if len(data) > MAX_FILE_BYTES:
-        raise _damaged(path, "it is far too large")
-    return data
+        raise _unreadable(path, error) from error
+    except UnicodeDecodeError:
+        raise _damaged(path, "it is not text") from None
+
+
+def _unreadable(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"Cannot read {path}",
+        error.strerror or str(error),
+        "Give your user permission to read it, or restore the account folder from a backup",
+    )
 
 
 def _damaged(path: Path, why: str) -> StorageError:

@@ -1,74 +1,106 @@
-"""Take over an existing account: from a private key, or from a keystore v3 with its password.
+"""The key in what a person brings along: a private key, a recovery phrase, or a keystore v3.
 
-The files that were there are kept beside the new ones as NAME.1, NAME.2, ... No key and no
-password reaches an error message.
+Which of the three it is shows in the text itself. The text may be anything: it is bounded before
+it is looked at, and nothing of it, and no password, reaches an error or the cause of one.
 """
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
-from core.chain.account import (
-    KEYSTORE,
+from core.chain import account_phrase
+from core.chain.account_files import (
     MAX_FILE_BYTES,
-    PASSPHRASE,
-    Wallet,
-    check_cost,
-    creating,
-    write,
+    BadKeystore,
+    WrongPassphrase,
+    decrypt,
+    parse,
 )
 from core.errors import WaggleError
-from core.home import set_aside
+
+KEYSTORE, PHRASE, KEY = "keystore", "recovery phrase", "private key"
 
 
-def import_key(folder: Path, text: str) -> Wallet:
-    """`text` is 64 hexadecimal digits, with or without 0x. WaggleError when it is no key."""
-    digits = text.strip().removeprefix("0x")
-    if not re.fullmatch(r"[0-9a-fA-F]{64}", digits):
+def kind_of(text: str) -> str:
+    """KEYSTORE, PHRASE or KEY; WaggleError for what is none of them."""
+    stripped = text.strip()
+    if stripped.startswith("{"):
+        return KEYSTORE
+    if re.fullmatch(r"(0[xX])?[0-9a-fA-F]{64}", stripped):
+        return KEY
+    if account_phrase.looks_like_one(stripped):
+        return PHRASE
+    raise WaggleError(
+        "That is no account",
+        "it is neither a private key, nor a recovery phrase, nor a keystore",
+        "A private key is 64 hexadecimal digits, with or without 0x; a recovery phrase is 12 to 24 "
+        "words; a keystore is a JSON file of a wallet",
+    )
+
+
+def key_in(
+    data: bytes,
+    shown: str,
+    password: Callable[[], str],
+    path: str = account_phrase.DEFAULT_PATH,
+) -> bytes:
+    """The 32 bytes of the key in `data`. WaggleError in plain words.
+
+    shown: how messages call where it came from. password: asked for that of a keystore, once the
+    keystore is known to be one. path: which key of a recovery phrase.
+    """
+    if len(data) > MAX_FILE_BYTES:
+        raise WaggleError(f"{shown} is far too large for an account")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise WaggleError(f"{shown} is not text") from None
+    kind = kind_of(text)
+    if kind == PHRASE:
+        return account_phrase.key_of(text, path)
+    if kind == KEY:
+        return on_the_curve(bytes.fromhex(text.strip()[-64:]))
+    return _in_keystore(data, shown, password)
+
+
+def _in_keystore(data: bytes, shown: str, password: Callable[[], str]) -> bytes:
+    try:
+        keystore = parse(data.strip().removeprefix(b"\xef\xbb\xbf"))
+        return decrypt(keystore, password())
+    except BadKeystore as error:
         raise WaggleError(
-            "That is not a private key", "", "It is 64 hexadecimal digits, with or without 0x"
-        )
-    return _keep(folder, bytes.fromhex(digits))
+            f"{shown} is not a keystore that can be used",
+            str(error),
+            "Export it anew from the wallet, as a keystore (JSON) file",
+        ) from None
+    except WrongPassphrase:
+        raise WaggleError(
+            f"The password does not open {shown}", "", "Try again; it is the one of that wallet"
+        ) from None
 
 
-def import_keystore(folder: Path, source: Path, password: str) -> Wallet:
-    """A keystore v3 file of any wallet. WaggleError when file and password do not fit."""
-    import eth_keyfile
-
+def read_file(source: Path) -> bytes:
+    """What is in a file, so far as an account could be. WaggleError when it cannot be read."""
     path = source.expanduser()
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+            return file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise WaggleError(
             f"Cannot read {path}", error.strerror or str(error), "Check the path and try again"
         ) from error
-    try:
-        keystore = json.loads(data) if len(data) <= MAX_FILE_BYTES else None
-    except (ValueError, RecursionError):
-        keystore = None
-    if not isinstance(keystore, dict):
-        raise WaggleError(f"{path} is not a keystore", "", "It is a JSON file of a wallet")
-    check_cost(path, keystore)
-    try:
-        key = bytes(eth_keyfile.decode_keyfile_json(keystore, password.encode()))
-    except ValueError as error:
-        raise WaggleError(f"The password does not open {path}", "", "Try again") from error
-    except (KeyError, TypeError, AttributeError, NotImplementedError) as error:
-        raise WaggleError(f"{path} is not an Ethereum keystore of version 3") from error
-    return _keep(folder, key)
 
 
-def _keep(folder: Path, key: bytes) -> Wallet:
+def on_the_curve(key: bytes) -> bytes:
+    """WaggleError for zero, and for what is not below the order of the curve."""
+    from eth_account import Account
+
     try:
-        wallet = Wallet(key, folder)
-    except ValueError as error:  # zero, or not below the order of the curve
-        raise WaggleError("That is not a private key of Ethereum's curve") from error
-    with creating(folder):
-        # The old keystore leaves first: it must never stand beside a passphrase not its own.
-        for name in (KEYSTORE, PASSPHRASE):
-            set_aside(folder / name)
-        write(folder, key)
-    return wallet
+        Account.from_key(key)
+    except ValueError:
+        raise WaggleError(
+            "That is not a private key of Ethereum's curve", "", "Copy it anew from the wallet"
+        ) from None
+    return key

@@ -9,9 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core import passphrase
 from core.config import Effective
 from core.home import Home
-from core.identity import identities, passphrase
+from core.identity import identities
 from core.reports import ago
 
 if TYPE_CHECKING:

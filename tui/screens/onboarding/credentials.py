@@ -48,22 +48,30 @@ def backup_told(home: Home, peer_id: str) -> str:
 
 def account_of(home: Home) -> str:
     """The address of the home's account, made when there is none."""
-    from core.chain.account import load_or_create
+    from core.chain.account import address_of, load_or_create
 
     home.create()
-    return str(load_or_create(home.account).address)
+    return address_of(home.account) or load_or_create(home.account).address
 
 
 def import_key(home: Home, text: str) -> str:
-    """The address of the account with that private key, which is now the home's."""
-    from core.chain import account_import
+    """The address of the account with that private key or recovery phrase, now the home's."""
+    from core.account import accounts
+    from core.chain.account_import import key_in
 
-    home.create()
-    return account_import.import_key(home.account, text).address
+    key = key_in(text.encode(), "What you typed", _no_password)
+    return accounts.put(home, key, aside=True).address
 
 
 def import_keystore(home: Home, source: Path, password: str) -> str:
-    from core.chain import account_import
+    """The address of the account in a keystore v3 of any wallet, which is now the home's."""
+    from core.account import accounts
+    from core.chain.account_import import key_in, read_file
 
-    home.create()
-    return account_import.import_keystore(home.account, source, password).address
+    path = source.expanduser()
+    key = key_in(read_file(path), str(path), lambda: password)
+    return accounts.put(home, key, aside=True).address
+
+
+def _no_password() -> str:
+    raise WaggleError("That is a keystore", "", "Choose `Import a keystore file` above")

@@ -12,21 +12,30 @@ from pathlib import Path
 
 from core.errors import WaggleError
 
-VARIABLE = "WAGGLE_BACKUP_PASSPHRASE"
+BACKUP = "WAGGLE_BACKUP_PASSPHRASE"
+"""Environment variable with the passphrase of what is written for keeping elsewhere."""
+ACCOUNT = "WAGGLE_PASSPHRASE"
+"""Environment variable with the passphrase that the owner chose for the account."""
+VARIABLES = (BACKUP, ACCOUNT)
 MAX_BYTES = 4096
 
 
-def given(file: str | None) -> str | None:
+def given(file: str | None, variable: str = BACKUP) -> str | None:
     """From the file, else from the environment; None when a person has to be asked.
 
     WaggleError when the file cannot be read or has no text in it.
     """
     if file:
-        return _from_file(Path(file).expanduser())
-    return os.environ.get(VARIABLE) or None
+        return from_file(Path(file).expanduser())
+    return os.environ.get(variable) or None
 
 
-def ask(prompt: str, new: Callable[[str], None] | None = None) -> str:
+def taken(variable: str) -> str | None:
+    """Out of the environment: what this process starts later does not inherit it."""
+    return os.environ.pop(variable, None) or None
+
+
+def ask(prompt: str, new: Callable[[str], None] | None = None, variable: str = BACKUP) -> str:
     """Typed on the terminal without an echo. WaggleError without a terminal.
 
     new: for a new one, which is asked for twice: raises what is wrong with it.
@@ -37,7 +46,7 @@ def ask(prompt: str, new: Callable[[str], None] | None = None) -> str:
         raise WaggleError(
             "A passphrase is needed, and there is no terminal to ask for it",
             "standard input is not one",
-            f"Give it with --passphrase-file FILE, or in the environment variable {VARIABLE}",
+            f"Give it with --passphrase-file FILE, or in the environment variable {variable}",
         )
     first = getpass.getpass(f"{prompt}: ")
     if new is None:
@@ -48,8 +57,8 @@ def ask(prompt: str, new: Callable[[str], None] | None = None) -> str:
     return first
 
 
-def _from_file(path: Path) -> str:
-    """The first line, without the line's end."""
+def from_file(path: Path) -> str:
+    """The first line, without the line's end. WaggleError, without a word of what is in it."""
     try:
         with path.open("rb") as source:
             data = source.read(MAX_BYTES + 1)
@@ -58,8 +67,9 @@ def _from_file(path: Path) -> str:
         raise WaggleError(
             f"Cannot read the passphrase file {path}", error.strerror or str(error)
         ) from error
-    except UnicodeDecodeError as error:
-        raise WaggleError(f"The passphrase file {path} is not UTF-8 text") from error
+    except UnicodeDecodeError:
+        # Without its cause, whose words would repeat a part of the file.
+        raise WaggleError(f"The passphrase file {path} is not UTF-8 text") from None
     line = text.splitlines()[0] if text else ""
     if not line or len(data) > MAX_BYTES:
         raise WaggleError(

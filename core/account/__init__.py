@@ -1,0 +1,1 @@
+"""Keeping the account: making, bringing along, locking and exporting it."""
