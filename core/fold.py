@@ -7,16 +7,14 @@ watching them live did.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from core import events, fold_swarm
+from core import events, fold_series, fold_swarm
 from core.bounded import MAX_TEXT, cut, put
-from core.series import EMPTY, Series
 from core.state import IncidentLine, NodeState, Phase, Service, Submission
 
-MAX_SERIES = 160
 MAX_INCIDENTS = 100
 MAX_LOG_LINES = 400
 MAX_ROLLOUTS = 40
@@ -140,7 +138,7 @@ def _phase_progress(state: NodeState, event: events.PhaseProgress) -> NodeState:
 
 
 def _groups_sampled(state: NodeState, event: events.GroupsSampled) -> NodeState:
-    series = _grow(state.series, event.round, {"truncated": event.truncated})
+    series = fold_series.grow(state.series, event.round, {"truncated": event.truncated})
     return replace(state, series=series)
 
 
@@ -156,7 +154,9 @@ def _rollout_shown(state: NodeState, event: events.RolloutShown) -> NodeState:
 
 
 def _step_trained(state: NodeState, event: events.StepTrained) -> NodeState:
-    series = _grow(state.series, event.round, {"grad_norm": event.grad_norm})
+    series = state.series
+    if "grad_norm" not in event.metrics:  # else the finished round brings it
+        series = fold_series.grow(series, event.round, {"grad_norm": event.grad_norm})
     return replace(state, series=series, step=event.step, skips_in_a_row=0)
 
 
@@ -165,28 +165,16 @@ def _step_skipped(state: NodeState, event: events.StepSkipped) -> NodeState:
 
 
 def _round_finished(state: NodeState, event: events.RoundFinished) -> NodeState:
-    values = {
-        "reward/own": event.reward_mean,
-        "reward/swarm": event.swarm_reward_mean,
-        "seconds": event.seconds,
-        "wait_s": event.wait_s,
-        "tokens_per_s": event.tokens_per_s,
-        "rss_mib": event.rss_mib,
-        "peers": event.peers,
-        "foreign_groups": event.foreign_groups,
-        "rejected_groups": event.rejected_groups,
-    }
-    if event.loss is not None:
-        values["loss"] = event.loss
-    values.update((name, v) for name, v in event.metrics.items() if name not in values)
     ledger = replace(state.ledger, trained=state.ledger.trained + 1)
-    series = _grow(state.series, event.round, values)
+    series = fold_series.round_finished(state.series, event)
     return replace(state, last_round=event, series=series, ledger=ledger)
 
 
 def _evaluated(state: NodeState, event: events.Evaluated) -> NodeState:
     values = {"eval/pass_at_1": event.pass_at_1, "eval/greedy_pass_at_1": event.greedy_pass_at_1}
-    return replace(state, evaluation=event, series=_grow(state.series, event.round, values))
+    return replace(
+        state, evaluation=event, series=fold_series.grow(state.series, event.round, values)
+    )
 
 
 # --- what counts ------------------------------------------------------------------------------
@@ -259,31 +247,13 @@ def _history_thinned(state: NodeState, event: events.HistoryThinned) -> NodeStat
     return fold_swarm.thinned(replace(state, ledger=ledger), event)
 
 
-# --- helpers ----------------------------------------------------------------------------------
-
-
-def _grow(
-    old: Mapping[str, Series], x: int | None, values: Mapping[str, Any]
-) -> Mapping[str, Series]:
-    """With one more point in each named series; what is no finite number adds nothing."""
-    if x is None:
-        return old
-    out = dict(old)
-    for name, value in values.items():
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        fits = isinstance(name, str) and (name in out or len(out) < MAX_SERIES)
-        if number and fits and len(name) <= 80 and abs(value) < 1e300 and abs(x) < 2**63:
-            out[name] = out.get(name, EMPTY).append(float(x), float(value))
-    return out
-
-
 _HANDLERS: dict[type[events.Event], Callable[[NodeState, Any], NodeState]] = {
     events.NodeStarted: _node_started,
     events.IdentityBackedUp: lambda state, event: replace(state, backed_up=event.made),
     events.NodeStopped: _node_stopped,
     events.ServiceChanged: _service_changed,
     events.NetChanged: _net_changed,
-    events.ModelLoaded: lambda state, event: replace(state, model=event),
+    events.ModelLoaded: fold_series.model_loaded,
     events.Paused: lambda state, event: replace(state, paused=True),
     events.Resumed: lambda state, event: replace(state, paused=False),
     events.Incident: _incident,
@@ -302,5 +272,8 @@ _HANDLERS: dict[type[events.Event], Callable[[NodeState, Any], NodeState]] = {
     events.SubmissionChanged: _submission_changed,
     events.CountersRead: lambda state, event: replace(state, counters=event),
     events.HistoryThinned: _history_thinned,
+    events.RoundsMerged: lambda state, event: replace(
+        state, series=fold_series.rounds_merged(state.series, event)
+    ),
     **fold_swarm.HANDLERS,
 }

@@ -1,10 +1,10 @@
 """Keeps the events table inside its limits: what may go from an old journal, and in which order.
 
 First the details of old rounds go (tasks, groups, peers, rollouts, ...), and of events that each
-replace the one before, all but the newest. When that is not enough, every second of the old
-`RoundFinished` and settled submissions goes too. What they counted, and what they told of each
-peer, is kept in one `HistoryThinned` row with id 0, in front of all others, so that a replay still
-has the node's totals right.
+replace the one before, all but the newest. When that is not enough, old rounds of one training run
+merge in pairs (`core/merged_rounds.py`), and every second settled submission goes. What they
+counted, and what they told of each peer, is kept in one `HistoryThinned` row with id 0, in front of
+all others, so that a replay still has the node's totals right, and its charts every spike.
 """
 
 from __future__ import annotations
@@ -16,8 +16,15 @@ from dataclasses import dataclass, replace
 
 from core import events, fold_swarm
 from core.fold import replay
+from core.merged_rounds import merge, span
 
-SPARED = ("round_finished", "node_started", "history_thinned")
+STARTS = ("node_started", "model_loaded")
+"""Where one training run ends and the next begins."""
+MANY_STARTS = 200
+"""Fewer of each are all kept."""
+ROUNDS = ("round_finished", "rounds_merged")
+Row = tuple[int, str, str]
+SPARED = (*ROUNDS, *STARTS, "history_thinned")
 COUNTED = ("peer_seen", "group_admitted", "group_rejected")
 """What of the details is added up."""
 REPLACED = {"leaderboard_read": 1, "gossip_heard": 3}
@@ -105,26 +112,56 @@ def _add_up(connection: sqlite3.Connection, border: int) -> None:
 
 
 def _halve(connection: sqlite3.Connection, border: int, spare_rounds: bool) -> bool:
-    """Drop every second row in front of the border and count what it stood for."""
+    """Make one row of two in front of the border, and count what went. Whether anything did."""
     rows = connection.execute(
-        "SELECT id, name, json FROM events WHERE id > 0 AND id < ? AND name != ? ORDER BY id",
-        (border, "round_finished" if spare_rounds else ""),
+        "SELECT id, name, json FROM events WHERE id > 0 AND id < ? ORDER BY id", (border,)
     ).fetchall()
-    gone = [row for name in {row[1] for row in rows} for row in _of(rows, name)[1::2]]
+    pairs = [] if spare_rounds else _neighbours(rows)
+    gone = [older for older, _, _ in pairs]
+    for name in {row[1] for row in rows} - {*ROUNDS}:
+        named = _of(rows, name)
+        if name not in STARTS or len(named) > MANY_STARTS:
+            gone += named[1::2]
     if not gone:
         return False
     thinned = _thinned(connection)
     counts = dict(thinned.counts)
-    for _, name, text in gone:
+    for _, name, text in (*gone, *(newer for _, newer, _ in pairs)):
         key = _counts_as(name, text)
         if key:
             counts[key] = counts.get(key, 0) + 1
     connection.executemany("DELETE FROM events WHERE id = ?", [(row_id,) for row_id, _, _ in gone])
+    connection.executemany(
+        "UPDATE events SET name = ?, json = ? WHERE id = ?",
+        [(events.RoundsMerged.NAME, text, newer[0]) for _, newer, text in pairs],
+    )
     _keep(connection, replace(thinned, counts=counts))
     return True
 
 
-def _of(rows: list[tuple[int, str, str]], name: str) -> list[tuple[int, str, str]]:
+def _neighbours(rows: list[Row]) -> list[tuple[Row, Row, str]]:
+    """Pairs of rounds, older first, each with what replaces it.
+
+    No start of a node stands between them, nor a swarm that counts from the start again.
+    """
+    pairs = []
+    waiting: tuple[Row, events.Event] | None = None
+    for row in rows:
+        if row[1] in STARTS:
+            waiting = None
+        event = events.from_dict(json.loads(row[2])) if row[1] in ROUNDS else None
+        # A row of another version, or of a round without a usable number, stays as it is.
+        if event is None or event.round is None or abs(event.round) >= 2**63:
+            continue
+        if waiting is None or span(waiting[1])[1] > span(event)[0]:
+            waiting = (row, event)
+        else:
+            pairs.append((waiting[0], row, events.to_json(merge(waiting[1], event))))
+            waiting = None
+    return pairs
+
+
+def _of(rows: list[Row], name: str) -> list[Row]:
     return [row for row in rows if row[1] == name]
 
 

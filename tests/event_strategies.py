@@ -33,6 +33,7 @@ KINDS = {
     dict[str, float | str]: st.dictionaries(TEXT, NUMBER | TEXT, max_size=4),
     dict[str, Any]: ROW,
     list[dict[str, Any]]: st.lists(ROW, max_size=4),
+    dict[str, list[float]]: st.dictionaries(TEXT, st.lists(NUMBER, max_size=6), max_size=4),
     dict[str, int]: st.dictionaries(TEXT | st.just("rounds"), INTEGER, max_size=4),
 }
 

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core import bounded, events, fold, fold_swarm
+from core import bounded, events, fold, fold_series, fold_swarm
 from core.state import NodeState
 from tests.event_strategies import any_event
 
@@ -58,6 +58,42 @@ def test_a_round_fills_series_and_totals() -> None:
     assert state.last_round is not None
     assert state.last_round.round == 2
     assert state.updated == max(1002.0, state.node.time if state.node else 0)
+
+
+def test_what_is_missing_in_a_round_is_a_gap_where_it_was_expected() -> None:
+    rare = {"entropy": 0.8, "reward_mean/spell": 0.5, "out_of_memory_retries": 1.0}
+    state = fold.replay(
+        [
+            finished(1, metrics=rare),
+            finished(2, metrics={"entropy": float("nan")}),
+            finished(3, loss=None, metrics={}),
+            finished(4),
+        ]
+    )
+    gaps = {name: state.series_of(name).gaps for name in ("entropy", "loss", *rare)}
+    assert gaps == {"entropy": 2, "loss": 1, "reward_mean/spell": 0, "out_of_memory_retries": 0}
+    assert [bucket.n for bucket in state.series_of("entropy").buckets] == [1, 0, 0, 1]
+
+
+def loaded(checkpoint_round: int | None) -> events.ModelLoaded:
+    return events.ModelLoaded(
+        model="m",
+        parameters=1,
+        dtype="float32",
+        device="cpu",
+        threads=1,
+        seconds=1.0,
+        checkpoint_round=checkpoint_round,
+    )
+
+
+def test_charts_go_on_with_a_checkpoint_and_begin_anew_with_fresh_weights() -> None:
+    trained = [started(), loaded(None), finished(1), finished(2)]
+    resumed = fold.replay([*trained, started(), loaded(2), finished(3)])
+    assert resumed.series_of("loss").count == 3
+    fresh = fold.replay([*trained, started(), loaded(None), finished(3)])
+    assert fresh.series_of("loss").count == 1
+    assert fresh.ledger.trained == 3
 
 
 def test_a_submission_counts_once_whatever_it_went_through() -> None:
@@ -134,7 +170,7 @@ def test_no_sequence_of_events_breaks_the_fold_or_its_bounds(history: list[event
     assert len(state.rollouts) <= fold.MAX_ROLLOUTS
     assert len(state.ledger.pending) <= fold.MAX_PENDING
     assert len(state.ledger.settled) <= fold.MAX_SETTLED
-    assert len(state.series) <= fold.MAX_SERIES
+    assert len(state.series) <= fold_series.MAX_SERIES
     assert len({i.code + "\n" + i.what for i in state.incidents}) == len(state.incidents)
 
 
@@ -163,7 +199,7 @@ def test_bounds_hold_for_long_histories() -> None:
     assert len(state.log) == fold.MAX_LOG_LINES
     assert all(len(line.text) <= bounded.MAX_TEXT for line in state.log)
     assert len(state.incidents) == fold.MAX_INCIDENTS
-    assert len(state.series) == fold.MAX_SERIES
+    assert len(state.series) == fold_series.MAX_SERIES
     assert len(state.services) == fold.MAX_NAMES
     assert len(state.rejected) == len(state.peers["p"].reasons) == fold_swarm.MAX_REASONS
     assert len(state.ledger.pending) <= fold.MAX_PENDING

@@ -134,8 +134,50 @@ def test_thinning_keeps_new_rounds_and_every_total(tmp_path: Path) -> None:
     assert after.ledger.confirmed == before.ledger.confirmed == {"reward": 600}
     kept = [e.round for e in Journal(path).tail(10_000, ["round_finished"])]
     assert kept[-50:] == [*range(550, 600)]
-    assert kept[0] == 0
+    (first, *_) = Journal(path).tail(10_000, ["rounds_merged"])
+    assert isinstance(first, events.RoundsMerged)
+    assert first.first == 0
     assert len([e for e in Journal(path).events() if isinstance(e, events.RoundStarted)]) == 50
+
+
+def test_thinning_keeps_every_spike_and_gap_of_a_chart(tmp_path: Path) -> None:
+    path = tmp_path / "node.db"
+    history = [
+        finished(n, loss=9.0 if n == 3 else None if n % 10 == 5 else 0.1, metrics={"kl": n / 600})
+        for n in range(600)
+    ]
+    written(path, [started(), *history])
+    before = fold.replay(Journal(path).events())
+    for rows in (400, 120, 60):  # what was merged is merged again
+        with sqlite3.connect(path) as connection:
+            assert thin(connection, Limits(max_rows=rows, keep_rounds=20))
+    after = fold.replay(Journal(path).events())
+    assert after.ledger.trained == 600
+    assert set(after.series) == set(before.series)
+    for name, series in before.series.items():
+        kept = after.series[name]
+        (was,), (now,) = series.points(1), kept.points(1)
+        assert now == was._replace(mean=now.mean)
+        assert now.mean == pytest.approx(was.mean)
+        assert (kept.count, kept.gaps, kept.last) == (series.count, series.gaps, series.last)
+    assert after.series["loss"].points(1)[0].high == 9.0
+
+
+def test_thinning_never_merges_two_training_runs(tmp_path: Path) -> None:
+    path = tmp_path / "node.db"
+    history: list[events.Event] = []
+    for run in range(3):  # odd lengths, so that a pair would reach over the border
+        history.append(started())
+        history += [finished(n + (0 if run == 2 else run * 33)) for n in range(33)]
+    history += [finished(n) for n in range(33, 40)]
+    written(path, history)
+    with sqlite3.connect(path) as connection:
+        assert thin(connection, Limits(max_rows=40, keep_rounds=5))
+    rows = [e for e in Journal(path).events() if isinstance(e, events.RoundsMerged)]
+    assert rows
+    assert all(row.last < 33 or 33 <= row.first <= row.last < 66 for row in rows[:-8])
+    assert len([e for e in Journal(path).events() if isinstance(e, events.NodeStarted)]) == 3
+    assert fold.replay(Journal(path).events()).ledger.trained == 106
 
 
 def gossip(n: int) -> dict[str, str]:

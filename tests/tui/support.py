@@ -21,7 +21,7 @@ OTHERS = {
 ACCOUNT = "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf"
 
 
-def begin(time: float = START) -> list[events.Event]:
+def begin(time: float = START, checkpoint_round: int | None = None) -> list[events.Event]:
     """A node that starts: what it emits before the first round."""
     return [
         events.NodeStarted(
@@ -48,6 +48,7 @@ def begin(time: float = START) -> list[events.Event]:
             device="cpu",
             threads=2,
             seconds=1.4,
+            checkpoint_round=checkpoint_round,
         ),
         events.ServiceChanged(time=time + 2, service="model", status="up"),
         events.LogLine(

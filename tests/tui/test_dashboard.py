@@ -252,7 +252,8 @@ async def test_a_restart_shows_the_charts_of_earlier_runs(home: Home) -> None:
     for event in history(30):
         bus.emit(event)
     journal.close()
-    async with running(home, begin(now_of(30)), now_of(30) + 3) as (app, _, _):
+    resumed = begin(now_of(30), checkpoint_round=30)
+    async with running(home, resumed, now_of(30) + 3) as (app, _, _):
         screen = capture.text_of(app)
     assert "STARTING" in screen
     assert "confirmed 29/30" in screen
