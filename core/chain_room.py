@@ -18,6 +18,7 @@ from core.swarm.bootnodes import Bootnodes
 from core.swarm.chain_watch import ChainWatch
 
 if TYPE_CHECKING:
+    from core.chain.account import Wallet
     from core.chain.coordinator import WalletCoordinator
 
 FLUSH_S = 5.0
@@ -27,14 +28,21 @@ class ChainRoom:
     """Owns the services process and the outbox of one node."""
 
     def __init__(
-        self, config: Config, home: Home, peer_id: str, emit: Callable[[events.Event], None]
+        self,
+        config: Config,
+        home: Home,
+        peer_id: str,
+        emit: Callable[[events.Event], None],
+        wallet: Wallet | None = None,
     ) -> None:
+        """wallet: the account of a home whose owner locked it; None is opened when it is needed."""
         from core.chain.host import ServicesHost
         from core.chain.outbox import Outbox
 
         self._config = config
         self._home = home
         self._emit = emit
+        self._wallet = wallet
         self._coordinator: WalletCoordinator | None = None
         self._connected_to = ("", "")
         self._connecting = threading.Lock()
@@ -103,7 +111,7 @@ class ChainRoom:
         if self._coordinator is not None:
             self._coordinator.close()
             self._coordinator = None
-        wallet = load_or_create(self._home.account)
+        wallet = self._wallet or load_or_create(self._home.account)
         return WalletCoordinator(rpc_url, contract, wallet, self._config.chain)
 
     # --- core.parts.Clock ---------------------------------------------------------------------

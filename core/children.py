@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from core.home import REPO_ROOT, storage_errors
+from core.passphrase import VARIABLES
 
 _NEUTRAL_ENV = frozenset(
     {
@@ -41,13 +42,16 @@ def spawn(
     """Start `python -m module args`, stdin and stdout as pipes, stderr appended to `log`.
 
     The child gets its own process group, so that Ctrl+C in the terminal reaches only the parent.
-    Without `inherit_env` it sees only what Python needs to start, so no token or password.
+    Without `inherit_env` it sees only what Python needs to start, so no token or password. A
+    passphrase of Waggle's it never inherits: who needs one is given it in `env`.
     """
     with storage_errors(log):
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     inherited = {
-        name: value for name, value in os.environ.items() if inherit_env or name in _NEUTRAL_ENV
+        name: value
+        for name, value in os.environ.items()
+        if (inherit_env and name not in VARIABLES) or name in _NEUTRAL_ENV
     }
     path = os.pathsep.join(filter(None, (str(REPO_ROOT), os.environ.get("PYTHONPATH", ""))))
     try:

@@ -11,6 +11,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,9 +104,12 @@ def _console(args: argparse.Namespace, home: Home) -> int:
         from core.config import require_complete
 
         require_complete(effective)
+    from core.account.unlock import unlock
     from tui.app import run_console
+    from tui.node_like import make_node
 
-    return run_console(home, effective, onboarding, load=lambda: _load(args, home))
+    factory = partial(make_node, unlocked=unlock(effective, home))  # asks before the screen is up
+    return run_console(home, effective, onboarding, lambda: _load(args, home), factory)
 
 
 def _open(args: argparse.Namespace, home: Home) -> None:
@@ -133,9 +137,11 @@ def _run(args: argparse.Namespace, home: Home) -> int:
     if args.supervise:
         if args.rounds is not None:
             raise ConfigError("--supervise is for a node without an end; leave out --rounds")
+        from core.account.unlock import unlock_children
         from core.supervisor import headless_arguments, supervise
 
-        return supervise(headless_arguments(args, home))
+        secrets = unlock_children(_load(args, home), home)
+        return supervise(headless_arguments(args, home), secrets=secrets)
     from core.config import require_complete
 
     effective = _load(args, home)

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import TextIO
 
 from core import children, events, narrate
+from core.account.unlock import unlock
 from core.config import Effective
 from core.home import Home
 from core.node import Node
@@ -32,9 +33,13 @@ def run(
     as_json: bool = False,
     child: bool = False,
 ) -> int:
-    """Run a node until its rounds are done or it is stopped. 0 when all went well, else 1."""
+    """Run a node until its rounds are done or it is stopped. 0 when all went well, else 1.
+
+    ConfigError when its account is locked and the passphrase missing or wrong.
+    """
+    unlocked = unlock(effective, home)
     out = _claim_output()
-    node = Node(effective, home, max_rounds=rounds)
+    node = Node(effective, home, max_rounds=rounds, unlocked=unlocked)
     subscription = node.bus.subscribe()
     _stop_on_signals(node)
     closed = threading.Event()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import core
 from core import events, free_memory, logs, narrate, pools, supervisor
+from core.account.unlock import Unlocked
 from core.chain_room import ChainRoom, LocalClock
 from core.commands import Commands
 from core.config import Effective
@@ -35,11 +36,20 @@ SIBLINGS_TIMEOUT_S = 90.0
 class Node:
     """One node on one home. `bus` carries its events; its methods are safe from any thread."""
 
-    def __init__(self, effective: Effective, home: Home, *, max_rounds: int | None = None) -> None:
+    def __init__(
+        self,
+        effective: Effective,
+        home: Home,
+        *,
+        max_rounds: int | None = None,
+        unlocked: Unlocked | None = None,
+    ) -> None:
+        """unlocked: what `core.account.unlock` gave for this home; None where nothing is locked."""
         # A pool is drawn from once, then this home keeps its model.
         self.effective = pools.settle(effective, home)
         self.config = self.effective.config
         self.home = home
+        self._unlocked = unlocked or Unlocked()
         self.bus = events.EventBus()
         self.commands = Commands()
         self._lock = HomeLock(home)
@@ -157,7 +167,8 @@ class Node:
         remembered = Remembered(home.db)
         self._closers.append(remembered.close)
         if config.chain.enabled:
-            chain = ChainRoom(config, home, self.identity.peer_id, emit)
+            wallet = self._unlocked.wallet_of(home)
+            chain = ChainRoom(config, home, self.identity.peer_id, emit, wallet)
             self._closers.append(chain.close)
             chain.start()
         if config.net.enabled:
@@ -219,7 +230,9 @@ class Node:
                 ]
             return given
 
-        siblings = Siblings(self.home, self.effective.profile, self.emit)
+        siblings = Siblings(
+            self.home, self.effective.profile, self.emit, self._unlocked.passphrase
+        )
         self._closers.append(siblings.stop)
         siblings.start(self.config.swarm.nodes - 1, settings, self.config.training.seed)
         return siblings

@@ -272,6 +272,11 @@ class ChainSection:
     devnet_port: int = setting(
         0, "Port of the devnet; 0 lets the system choose.", low=0, high=65_535
     )
+    passphrase_file: str = setting(
+        "",
+        "File with the passphrase of an account that its owner locked; its first line counts. See"
+        " `waggle account passphrase --help`.",
+    )
     call_timeout_s: float = setting(10.0, "Deadline of one call to the chain.", low=0.1, high=600)
     max_fee_gwei: float = setting(50.0, "Never pay more than this per gas.", low=0)
 

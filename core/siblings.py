@@ -18,6 +18,7 @@ from typing import Any
 from core import children, events
 from core.errors import WaggleError
 from core.home import Home
+from core.passphrase import ACCOUNT
 
 MAX_BACKOFF_S = 60.0
 
@@ -25,8 +26,16 @@ MAX_BACKOFF_S = 60.0
 class Siblings:
     """Owns one watching thread per child. `start` and `stop` are called once each."""
 
-    def __init__(self, home: Home, profile: str, emit: Callable[[events.Event], None]) -> None:
+    def __init__(
+        self,
+        home: Home,
+        profile: str,
+        emit: Callable[[events.Event], None],
+        passphrase: str = "",
+    ) -> None:
+        """passphrase: given to the children whose account is locked, and to no other."""
         self._home = home
+        self._passphrase = passphrase
         self._profile = profile
         self._emit = emit
         self._stop = threading.Event()
@@ -87,7 +96,9 @@ class Siblings:
             self._tell(number, "starting")
             try:
                 arguments = self._arguments(number, {**settings(), "training.seed": seed})
-                child = children.spawn("core.cli", arguments, log=self._log(home))
+                child = children.spawn(
+                    "core.cli", arguments, log=self._log(home), env=self._secrets(home)
+                )
                 self._running[number] = child
                 if self._stop.is_set() and child.stdin is not None:
                     child.stdin.close()
@@ -101,6 +112,12 @@ class Siblings:
             self._tell(number, "down", f"{why}; starting it again")
             backoff = 1.0 if time.monotonic() - started > 60 else min(MAX_BACKOFF_S, backoff * 2)
             self._stop.wait(backoff)
+
+    def _secrets(self, home: Home) -> dict[str, str]:
+        from core.chain.account import is_locked
+
+        locked = bool(self._passphrase) and is_locked(home.account)
+        return {ACCOUNT: self._passphrase} if locked else {}
 
     def _listen(self, number: int, child: subprocess.Popen[bytes]) -> None:
         """Read the child's events until it ends; the rest of them stays in its own journal."""

@@ -13,7 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from core.home import Home
 
@@ -47,8 +48,12 @@ def headless_arguments(args: argparse.Namespace, home: Home) -> list[str]:
     return command + ["--json"] * args.json + ["--debug"] * args.debug
 
 
-def supervise(argv: Sequence[str], max_backoff_s: float = 60.0) -> int:
-    """Run `argv` until it ends with a final code; that code.
+def supervise(
+    argv: Sequence[str],
+    max_backoff_s: float = 60.0,
+    secrets: Mapping[str, str] = MappingProxyType({}),
+) -> int:
+    """Run `argv` until it ends with a final code; that code. secrets: added to its environment.
 
     SIGTERM and SIGHUP are handed on, and then its end is the end. Ctrl+C reaches the child through
     the terminal.
@@ -68,7 +73,7 @@ def supervise(argv: Sequence[str], max_backoff_s: float = 60.0) -> int:
     try:
         while True:
             started = time.monotonic()
-            child = subprocess.Popen(argv, env={**os.environ, RESTARTS: str(count)})
+            child = subprocess.Popen(argv, env={**os.environ, RESTARTS: str(count), **secrets})
             code = child.wait()
             if stopping or code in FINAL:
                 return code if code >= 0 else 128 - code

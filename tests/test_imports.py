@@ -16,6 +16,7 @@ SHARED = {
     "core.boundedjson",
     "core.footprint",
     "core.memory",
+    "core.passphrase",
     "core.userfolder",
     *("core.errors", "core.rollouts", "core.events", "core.protocols", "core.schema"),
     *("core.home", "core.children", "core.frames", "core.config", "core.yamlfile"),

@@ -367,6 +367,7 @@ def run_console(
     effective: Effective | None,
     onboarding: bool,
     load: Loader | None = None,
+    node_factory: NodeFactory = make_node,
 ) -> int:
     """Run the console until the person leaves. 0 when the node ended well.
 
@@ -374,4 +375,4 @@ def run_console(
     """
     from tui.session import run_session
 
-    return run_session(home, effective, onboarding, load)
+    return run_session(home, effective, onboarding, load, node_factory)

@@ -6,12 +6,15 @@ Everything of the core that is heavy is imported here, inside the functions, aft
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from core import events
 from core.config import Effective
 from core.home import Home
 from core.state import NodeState
+
+if TYPE_CHECKING:
+    from core.account.unlock import Unlocked
 
 
 class NodeLike(Protocol):
@@ -36,11 +39,11 @@ NodeFactory = Callable[[Effective, Home], NodeLike]
 Loader = Callable[[], Effective]
 
 
-def make_node(effective: Effective, home: Home) -> NodeLike:
+def make_node(effective: Effective, home: Home, unlocked: Unlocked | None = None) -> NodeLike:
     """The real node. Imported here: `core.node` pulls in everything."""
     from core.node import Node
 
-    return Node(effective, home)
+    return Node(effective, home, unlocked=unlocked)
 
 
 def read_history(home: Home) -> NodeState:

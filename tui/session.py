@@ -10,14 +10,18 @@ from core.config import Effective
 from core.errors import WaggleError
 from core.home import Home
 from tui.app import WaggleApp
-from tui.node_like import Loader, NodeLike
+from tui.node_like import Loader, NodeFactory, NodeLike, make_node
 from tui.terminal import RESTORE_TITLE, captured_descriptors
 
 END_TIMEOUT_S = 30.0
 
 
 def run_session(
-    home: Home, effective: Effective | None, onboarding: bool, load: Loader | None = None
+    home: Home,
+    effective: Effective | None,
+    onboarding: bool,
+    load: Loader | None = None,
+    node_factory: NodeFactory = make_node,
 ) -> int:
     """See `tui.app.run_console`."""
     if not (os.isatty(0) and (os.isatty(1) or os.isatty(2))):
@@ -31,7 +35,9 @@ def run_session(
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     os.environ.setdefault("TEXTUAL_FPS", "20")
     with captured_descriptors(home.logs / "console.log") as tty:
-        app = WaggleApp(home, effective, onboarding=onboarding, load=load, tty=tty)
+        app = WaggleApp(
+            home, effective, onboarding=onboarding, load=load, node_factory=node_factory, tty=tty
+        )
         why = app.run()
         if not tty.lost and why != "lost":
             tty.write(RESTORE_TITLE)

@@ -26,7 +26,6 @@ from tests.tui.support import ReplayNode, history, now_of
 import tui.session, tui.app
 node = ReplayNode(history(5))
 defaults = tui.app.WaggleApp.__init__.__kwdefaults__
-defaults["node_factory"] = lambda e, h: node
 defaults["clock"] = lambda: now_of(5)
 home = Home(Path(sys.argv[1]))
 def noise():
@@ -44,7 +43,7 @@ node.start = start
 if "log.level=debug" in sys.argv:
     tui.app.WaggleApp.key_t = lambda app: 1 / 0
 effective = config.load("solo", home, env={}, sets=sys.argv[2:])
-code = tui.session.run_session(home, effective, False)
+code = tui.session.run_session(home, effective, False, None, lambda e, h: node)
 (home.path / "ended").write_text(f"{code} {node.asked}")
 """
 
