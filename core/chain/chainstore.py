@@ -1,46 +1,50 @@
-"""The devnet's disk: what py-evm keeps, and an index of logs, in one SQLite file.
+"""The devnet's disk: what py-evm keeps, an index of logs, and queued transactions, in one file.
 
-A block's writes are staged in memory and committed in one transaction together with its logs, so
-that after `kill -9` the file holds whole blocks only. It knows keys, values and logs; it knows
-nothing of tries, accounts or contracts.
+A block's writes are staged in memory and committed in one SQLite transaction together with its
+logs, so that after `kill -9` the file holds whole blocks only. It knows keys, values and logs; it
+knows nothing of tries, accounts or contracts.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from eth.db.backends.base import BaseDB
 
-from core.errors import StorageError
+from core.chain.chainreader import TOPICS, LogEntry, unusable
 from core.home import storage_errors
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS kv (
     key BLOB PRIMARY KEY, value BLOB NOT NULL, state INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS kv_by_state ON kv (state) WHERE state > 0;
+CREATE INDEX IF NOT EXISTS kv_by_history ON kv (state) WHERE state < 0;
 CREATE TABLE IF NOT EXISTS logs (
     block INTEGER NOT NULL, position INTEGER NOT NULL, tx_hash BLOB NOT NULL,
     address BLOB NOT NULL, topic0 BLOB, topic1 BLOB, topic2 BLOB, topic3 BLOB, data BLOB NOT NULL,
     PRIMARY KEY (block, position)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS logs_by_topic ON logs (address, topic0, block);
+CREATE TABLE IF NOT EXISTS queued (hash BLOB PRIMARY KEY, raw BLOB NOT NULL, at REAL NOT NULL);
 """
-_TOPICS = ("topic0", "topic1", "topic2", "topic3")
+_FOR_EVER = (b"v1:", b"block-number-to-hash:")
+"""Keys of py-evm that later blocks, and answers to eth_getLogs, need."""
 
 
 @dataclass(frozen=True)
-class LogEntry:
-    """One EVM log. position: its index within the block; topics: 32 bytes each, at most four."""
+class NewBlock:
+    """What the store must know of a block whose writes are staged.
 
-    block: int
-    position: int
-    tx_hash: bytes
-    address: bytes
-    topics: tuple[bytes, ...]
-    data: bytes
+    state_keys: the staged keys that are nodes of the state; dequeue: hash of the transaction in it,
+    which no longer waits.
+    """
+
+    number: int
+    logs: Sequence[LogEntry]
+    state_keys: Set[bytes]
+    dequeue: bytes
 
 
 class ChainStore(BaseDB):
@@ -50,7 +54,7 @@ class ChainStore(BaseDB):
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._staged: dict[bytes, bytes | None] = {}
         try:
             with storage_errors(path):
@@ -60,7 +64,7 @@ class ChainStore(BaseDB):
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(_SCHEMA)
         except sqlite3.Error as error:
-            raise self._told(error) from error
+            raise unusable(path, error) from error
 
     def __getitem__(self, key: bytes) -> bytes:
         if key in self._staged:
@@ -93,68 +97,55 @@ class ChainStore(BaseDB):
     def staged(self) -> Set[bytes]:
         return self._staged.keys()
 
-    def commit(
-        self,
-        logs: Iterable[LogEntry] = (),
-        block: int = 0,
-        state_keys: Set[bytes] = frozenset(),
-    ) -> None:
-        """Make everything staged, and `logs`, durable at once, or nothing of it.
+    def commit(self, block: NewBlock | None = None) -> None:
+        """Make everything staged, and the block's logs, durable at once, or nothing of it.
 
-        state_keys: the staged keys that are state nodes, written by block `block`; they may be
-        dropped one day, all others are kept for ever.
+        None: the first block, which stays for ever.
         """
         puts = [
-            (k, v, block if k in state_keys else 0)
+            (k, v, 0 if block is None else _age(k, block))
             for k, v in self._staged.items()
             if v is not None
         ]
-        drops = [(k,) for k, v in self._staged.items() if v is None]
-        rows = [
-            (e.block, e.position, e.tx_hash, e.address, *_padded(e.topics), e.data) for e in logs
+        statements: list[tuple[str, Iterable[Sequence[object]]]] = [
+            ("INSERT OR REPLACE INTO kv VALUES (?, ?, ?)", puts),
+            ("DELETE FROM kv WHERE key = ?", [(k,) for k, v in self._staged.items() if v is None]),
         ]
+        if block is not None:
+            rows = [
+                (e.block, e.position, e.tx_hash, e.address, *_padded(e.topics), e.data)
+                for e in block.logs
+            ]
+            statements += [
+                ("INSERT INTO logs VALUES (?,?,?,?,?,?,?,?,?)", rows),
+                ("DELETE FROM queued WHERE hash = ?", [(block.dequeue,)]),
+            ]
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("INSERT OR REPLACE INTO kv VALUES (?, ?, ?)", puts)
-            self._db.executemany("DELETE FROM kv WHERE key = ?", drops)
-            self._db.executemany("INSERT INTO logs VALUES (?,?,?,?,?,?,?,?,?)", rows)
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise self._told(error) from error
+            self._write(statements)
         finally:
             self._staged.clear()
 
     def rollback(self) -> None:
         self._staged.clear()
 
-    def find_logs(
-        self,
-        first: int,
-        last: int,
-        addresses: Sequence[bytes],
-        topics: Sequence[Sequence[bytes]],
-        limit: int,
-    ) -> list[LogEntry]:
-        """Logs of blocks first..last, oldest first, at most `limit`.
+    # --- transactions whose turn has not come ---------------------------------------------------
 
-        addresses: any of these, all when empty. topics: by position, any of these, empty for all.
-        """
-        terms, values = ["block BETWEEN ? AND ?"], [first, last]
-        wanted = [("address", addresses), *zip(_TOPICS, topics, strict=False)]
-        for column, any_of in wanted:
-            if any_of:
-                terms.append(f"{column} IN ({','.join('?' * len(any_of))})")
-                values.extend(any_of)  # type: ignore[arg-type]
-        rows = self._query(
-            f"SELECT * FROM logs WHERE {' AND '.join(terms)} ORDER BY block, position LIMIT ?",
-            (*values, limit),
+    def queued(self) -> list[tuple[bytes, bytes, float]]:
+        """(hash, raw transaction, when it came in Unix seconds), oldest first."""
+        found = self._query("SELECT hash, raw, at FROM queued ORDER BY at", ())
+        return [(bytes(r[0]), bytes(r[1]), float(r[2])) for r in found]
+
+    def queue(self, tx_hash: bytes, raw: bytes, at: float, instead_of: Iterable[bytes]) -> None:
+        """Keep one, durably, and forget others."""
+        self._write(
+            [
+                ("DELETE FROM queued WHERE hash = ?", [(each,) for each in instead_of]),
+                ("INSERT OR REPLACE INTO queued VALUES (?, ?, ?)", [(tx_hash, raw, at)]),
+            ]
         )
-        return [
-            LogEntry(r[0], r[1], r[2], r[3], tuple(t for t in r[4:8] if t is not None), r[8])
-            for r in rows
-        ]
+
+    def dequeue(self, tx_hash: bytes) -> None:
+        self._write([("DELETE FROM queued WHERE hash = ?", [(tx_hash,)])])
 
     # --- sweeping -----------------------------------------------------------------------------
 
@@ -167,65 +158,44 @@ class ChainStore(BaseDB):
     def swept(self, block: int) -> None:
         self._query(f"PRAGMA user_version = {int(block)}", ())
 
-    @contextmanager
-    def reader(self) -> Iterator[Callable[[bytes], bytes]]:
-        """Reads what is committed, over a connection of its own: no lock is needed."""
-        db = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=10.0)
-
-        def read(key: bytes) -> bytes:
-            row = db.execute("SELECT value FROM kv WHERE key = ?", (key,)).fetchone()
-            if row is None:
-                raise KeyError(key)
-            return bytes(row[0])
-
-        try:
-            yield read
-        except (sqlite3.Error, KeyError) as error:
-            raise self._told(error) from error
-        finally:
-            db.close()
-
-    def state_keys(self, block: int) -> list[bytes]:
-        """State nodes that were written last by a block up to `block`."""
-        db = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=10.0)
-        try:
-            found = db.execute("SELECT key FROM kv WHERE state BETWEEN 1 AND ?", (block,))
-            return [bytes(row[0]) for row in found]
-        except sqlite3.Error as error:
-            raise self._told(error) from error
-        finally:
-            db.close()
-
     def drop_state(self, keys: Sequence[bytes], block: int) -> None:
         """Delete state nodes, but none that a block after `block` wrote again."""
+        sql = "DELETE FROM kv WHERE key = ? AND state BETWEEN 1 AND ?"
+        self._write([(sql, [(k, block) for k in keys])])
+
+    def drop_history(self, keys: Sequence[bytes], block: int) -> None:
+        """Delete what only old blocks need, but nothing that a block after `block` wrote again."""
+        sql = "DELETE FROM kv WHERE key = ? AND state BETWEEN ? AND -1"
+        self._write([(sql, [(k, -block) for k in keys])])
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _write(self, statements: Iterable[tuple[str, Iterable[Sequence[object]]]]) -> None:
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany(
-                "DELETE FROM kv WHERE key = ? AND state BETWEEN 1 AND ?", [(k, block) for k in keys]
-            )
+            for sql, rows in statements:
+                self._db.executemany(sql, rows)
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            raise self._told(error) from error
-
-    def close(self) -> None:
-        self._db.close()
+            raise unusable(self.path, error) from error
 
     def _query(self, sql: str, values: Sequence[object]) -> sqlite3.Cursor:
         try:
             return self._db.execute(sql, values)
         except sqlite3.Error as error:
-            raise self._told(error) from error
+            raise unusable(self.path, error) from error
 
-    def _told(self, error: Exception) -> StorageError:
-        return StorageError(
-            f"The devnet cannot use {self._path}",
-            str(error),
-            "Free disk space or repair the permissions; if the file is damaged, move it away: "
-            "the swarm hosted here then starts again at round 0",
-        )
+
+def _age(key: bytes, block: NewBlock) -> int:
+    """Column `state`: n for a state node that block n wrote, -n for what only block n needs, 0 for
+    what is never deleted."""
+    if key in block.state_keys:
+        return block.number
+    return 0 if key.startswith(_FOR_EVER) else -block.number
 
 
 def _padded(topics: Sequence[bytes]) -> list[bytes | None]:
-    return [topics[i] if i < len(topics) else None for i in range(len(_TOPICS))]
+    return [topics[i] if i < len(topics) else None for i in range(len(TOPICS))]

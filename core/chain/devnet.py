@@ -1,36 +1,75 @@
 """JSON-RPC over HTTP, on loopback and, where a person has opened it, on one more address.
 
-Answers GET with one line, POST with JSON-RPC 2.0, single or batch. Bodies, batches and
-connections are bounded, for each address on its own: strangers cannot use up the connections of
-this machine's node. Pages in a browser cannot use it: a foreign Host or any Origin is refused.
+Answers GET with one line, POST with JSON-RPC 2.0. Bodies, the time to send one, and connections
+are bounded: others cannot use up the connections of this machine's node, nor one of them those of
+the rest. Pages in a browser cannot use it: a foreign Host or any Origin is refused.
 """
 
 from __future__ import annotations
 
-import json
+import io
 import socket
 import threading
+import time
+from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from core.addresses import LOOPBACK, listening
-from core.chain.rpcmethods import RpcFault, RpcMethods
-from core.errors import StorageError, WaggleError
+from core.addresses import EVERY, LOOPBACK, is_loopback, listening
+from core.chain.limits import Caller
+from core.chain.rpcbody import MAX_BODY_BYTES, answer
+from core.chain.rpcmethods import RpcMethods
+from core.errors import WaggleError
 
-MAX_BODY_BYTES = 2**20
-MAX_BATCH = 100
-MAX_BRACKETS = 4000
-"""Ten times what a full batch needs. py-evm raises Python's recursion limit to 10,000, at which
-`json` overflows the stack of a thread, and the process dies, on a body of `[[[[...`."""
 MAX_CONNECTIONS = 128
+"""For this machine, and as many again for all others."""
+CONNECTIONS_PER_ADDRESS = 16
 IDLE_TIMEOUT_S = 120.0
+REQUEST_TIMEOUT_S = 20.0
+"""To send a whole request once it has begun, and again to take the answer."""
+_CROWDED = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 1\r\n"
+    b"Connection: close\r\nContent-Length: 21\r\n\r\ntoo many connections\n"
+)
+
+
+class _Timed(io.RawIOBase):
+    """What a socket sends, until a deadline: however slowly it drips."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self.deadline = 0.0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the request did not end in time")
+        self._connection.settimeout(left)
+        return self._connection.recv_into(buffer)
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    timeout = IDLE_TIMEOUT_S
     server: _Server
+
+    def setup(self) -> None:
+        super().setup()
+        self._timed = _Timed(self.connection)
+        self.rfile = self._buffered = io.BufferedReader(self._timed)
+
+    def handle_one_request(self) -> None:
+        self._timed.deadline = time.monotonic() + IDLE_TIMEOUT_S
+        try:
+            self._buffered.peek(1)
+        except TimeoutError:
+            self.close_connection = True
+            return
+        self._timed.deadline = time.monotonic() + REQUEST_TIMEOUT_S
+        super().handle_one_request()
 
     def do_POST(self) -> None:
         try:
@@ -43,7 +82,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._reply(413, b"Content-Length missing or too large\n")
         else:
-            self._reply(200, answer(self.server.methods, self.rfile.read(size)))
+            caller = self.server.caller(self.client_address[0])
+            told = answer(self.server.methods, self.rfile.read(size), caller)
+            if told.retry_after_s is None:
+                self._reply(200, told.body)
+            else:
+                self._reply(429, told.body, f"Retry-After: {told.retry_after_s:.0f}")
 
     def do_GET(self) -> None:
         self._reply(200, b"Waggle devnet: Ethereum JSON-RPC by POST\n")
@@ -53,15 +97,17 @@ class _Handler(BaseHTTPRequestHandler):
         host = self.headers.get("Host", "").rsplit(":", 1)[0].lower()
         return host in self.server.names and "Origin" not in self.headers
 
-    def _reply(self, status: int, body: bytes) -> None:
+    def _reply(self, status: int, body: bytes, *more: str) -> None:
         """Head and body in one write: two cost a delayed acknowledgement (400 ms measured)."""
-        kind = "application/json" if status == 200 and body[:1] in b"{[" else "text/plain"
+        kind = "application/json" if body[:1] in b"{[" else "text/plain"
         head = [
             f"HTTP/1.1 {status} {self.responses[status][0]}",
             f"Content-Type: {kind}",
             f"Content-Length: {len(body)}",
             f"Connection: {'close' if self.close_connection else 'keep-alive'}",
+            *more,
         ]
+        self.connection.settimeout(REQUEST_TIMEOUT_S)
         self.wfile.write("\r\n".join([*head, "\r\n"]).encode() + body)
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -77,78 +123,54 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, host: str, port: int, methods: RpcMethods, names: frozenset[str]) -> None:
         self.methods = methods
         self.names = names
-        self._slots = threading.BoundedSemaphore(MAX_CONNECTIONS)
-        self._open: set[socket.socket] = set()
-        self._open_lock = threading.Lock()
+        self._host = host
+        self._open: dict[socket.socket, Caller] = {}
+        self._lock = threading.Lock()
         super().__init__((host, port), _Handler)
 
+    def caller(self, address: str) -> Caller:
+        """Who asks. Nobody but this machine can reach its loopback address."""
+        local = self._host == LOOPBACK or (self._host == EVERY and is_loopback(address))
+        return Caller(address, local)
+
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._slots.acquire(blocking=False):
-            self.shutdown_request(request)
+        caller = self.caller(client_address[0])
+        with self._lock:
+            of_kind = Counter(
+                each for each in self._open.values() if each.is_local == caller.is_local
+            )
+            fits = of_kind.total() < MAX_CONNECTIONS
+            if not caller.is_local:
+                fits = fits and of_kind[caller] < CONNECTIONS_PER_ADDRESS
+            if fits:
+                self._open[request] = caller
+        if fits:
+            super().process_request(request, client_address)
             return
-        with self._open_lock:
-            self._open.add(request)
-        super().process_request(request, client_address)
+        try:
+            request.setblocking(False)
+            request.send(_CROWDED)
+        except OSError:
+            pass  # it is sent away in any case
+        self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
-            with self._open_lock:
-                self._open.discard(request)
-            self._slots.release()
+            with self._lock:
+                self._open.pop(request, None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away mid-answer is its own business."""
 
     def close_connections(self) -> None:
-        with self._open_lock:
+        with self._lock:
             for each in self._open:
                 try:
                     each.shutdown(socket.SHUT_RDWR)
                 except OSError:
                     continue  # already gone
-
-
-def answer(methods: RpcMethods, body: bytes) -> bytes:
-    """The JSON of one request or a batch of them."""
-    try:
-        if body.count(b"[") + body.count(b"{") > MAX_BRACKETS:
-            raise ValueError("nested too deeply")
-        request = json.loads(body)
-    except ValueError:
-        return _encoded(_fault(None, RpcFault(-32700, "the body is not JSON")))
-    if not isinstance(request, list):
-        return _encoded(_one(methods, request))
-    if not 0 < len(request) <= MAX_BATCH:
-        return _encoded(_fault(None, RpcFault(-32600, f"a batch has 1 to {MAX_BATCH} requests")))
-    return _encoded([_one(methods, each) for each in request])
-
-
-def _one(methods: RpcMethods, request: Any) -> dict[str, Any]:
-    if not isinstance(request, dict) or not isinstance(request.get("method"), str):
-        return _fault(None, RpcFault(-32600, "not a JSON-RPC request"))
-    number, params = request.get("id"), request.get("params", [])
-    if not isinstance(params, list):
-        return _fault(number, RpcFault(-32602, "params must be a list"))
-    try:
-        result = methods.answer(request["method"], params)
-    except RpcFault as fault:
-        return _fault(number, fault)
-    except StorageError as error:
-        return _fault(number, RpcFault(-32603, str(error)))
-    return {"jsonrpc": "2.0", "id": number, "result": result}
-
-
-def _fault(number: Any, fault: RpcFault) -> dict[str, Any]:
-    error: dict[str, Any] = {"code": fault.code, "message": str(fault)}
-    if fault.data is not None:
-        error["data"] = fault.data
-    return {"jsonrpc": "2.0", "id": number, "error": error}
-
-
-def _encoded(message: Any) -> bytes:
-    return json.dumps(message, separators=(",", ":")).encode()
 
 
 class Devnet:

@@ -1,76 +1,94 @@
-"""A whole EVM chain in this process: eth-tester's py-evm backend, one transaction a block, durable.
+"""A whole EVM chain in this process: py-evm, one transaction a block, durable.
 
-Every accepted transaction is mined at once and on disk before `submit` returns; opening the same
-folder again continues the same chain: blocks, receipts, state. It knows nothing of JSON-RPC nor
-of what contracts mean. For a swarm on one machine or LAN: there is no consensus here.
+Every accepted transaction is on disk before `submit` returns, in a block or, when its nonce is not
+yet due, in the queue; opening the same folder again continues the same chain: blocks, receipts,
+state. It knows nothing of JSON-RPC nor of what contracts mean. For a swarm on one machine or LAN:
+there is no consensus here.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from eth.abc import BlockAPI, BlockHeaderAPI, ComputationAPI, SignedTransactionAPI
-from eth.exceptions import (
-    HeaderNotFound,
-    TransactionNotFound,
-    VMError,
-)
-from eth.exceptions import Revert as EvmRevert
+from eth.abc import BlockAPI, BlockHeaderAPI, SignedTransactionAPI
+from eth.exceptions import PyEVMError
 from eth_account import Account
-from eth_utils import ValidationError
-from eth_utils.crypto import keccak
+from rlp.exceptions import RLPException
 from trie.exceptions import MissingTrieNode
 
-from core.chain.chainstore import ChainStore, LogEntry
-from core.chain.genesis import ETHER, FAUCET, FAUCET_KEY, DurableBackend
-from core.chain.intake import Rejected, decoded
-from core.chain.statesweep import reachable
+from core.chain.chainreader import LogEntry, unusable
+from core.chain.chainstore import ChainStore
+from core.chain.chainview import Message, Reverted, Views
+from core.chain.genesis import CHAIN_ID, ETHER, FAUCET, FAUCET_KEY, begin, chain_over
+from core.chain.intake import Rejected, check_gas, check_nonce, decoded
+from core.chain.mining import mine
+from core.chain.sweep import sweep_history, sweep_states
+from core.chain.txpool import TxPool
 
-CALL_GAS = 25_000_000
+__all__ = ["Evm", "Message", "Reverted"]
+
 KEEP_STATES = 128
 """Calls on the state of this many past blocks can be answered, as on an ordinary full node."""
-SWEEP_BATCH = 500
+KEEP_HISTORY = 200_000
+"""Headers, transactions and receipts of this many past blocks; logs are kept for ever."""
 FAUCET_GIFT = 1000 * ETHER
 FAUCET_ENOUGH = 100 * ETHER
 
 
-class Reverted(Exception):
-    """A call that failed in the EVM; `data` is what the contract gave back."""
-
-    def __init__(self, data: bytes, reason: str) -> None:
-        super().__init__(reason)
-        self.data = data
-
-
 class Evm:
-    """The chain. Every method may be called from any thread: one lock, taken for milliseconds."""
+    """The chain. Every method may be called from any thread. Writing takes one lock, for
+    milliseconds; reading takes none."""
 
     def __init__(self, folder: Path) -> None:
+        """StorageError when the folder's chain cannot be used."""
         self._store = ChainStore(folder / "chain.db")
-        self._backend = DurableBackend(self._store)
-        self._chain = self._backend.chain
+        try:
+            if self._store.is_empty():
+                begin(self._store)
+                self._store.commit()
+            self._chain = chain_over(self._store)
+            self._head = self._chain.get_canonical_head()
+            self._chain.get_block_by_header(self._head).get_receipts(self._chain.chaindb)
+            self._chain.get_vm().state.get_balance(FAUCET)
+            self._pool = TxPool(self._store)
+        except BaseException as error:
+            self._store.close()
+            if isinstance(error, (PyEVMError, RLPException, MissingTrieNode, KeyError)):
+                why = ValueError("its newest block is not whole")
+                raise unusable(self._store.path, why) from error
+            raise
+        self._views = Views(self._store.path)
         self._lock = threading.RLock()
-        self.closing = threading.Event()
         self._grown = threading.Condition(self._lock)
-        self.chain_id: int = self._chain.chain_id
+        self.closing = threading.Event()
+        self.chain_id = CHAIN_ID
+        for sender in self._pool.senders():
+            self._promote(sender)
 
     def close(self) -> None:
         self.closing.set()
         with self._lock:
+            self._views.close()
             self._store.close()
 
     # --- reading ------------------------------------------------------------------------------
 
     def height(self) -> int:
-        return self.header().block_number
+        return self._head.block_number
 
     def base_fee(self) -> int:
         """Wei per gas that the newest block charged."""
-        return int(self.header().base_fee_per_gas or 0)
+        return int(self._head.base_fee_per_gas or 0)
+
+    def base_fee_after(self, number: int) -> int:
+        """What the block after `number` charged, or will."""
+        follows = self._chain.header
+        if number + 1 < follows.block_number:
+            follows = self.header(number + 1)
+        return int(follows.base_fee_per_gas or 0)
 
     def wait_growth(self, height: int, timeout_s: float) -> int:
         """Block until the chain is higher than `height`, at most `timeout_s`; the height now."""
@@ -80,39 +98,34 @@ class Evm:
 
     def header(self, number: int | None = None) -> BlockHeaderAPI:
         """The newest header, or that of a block; LookupError when there is no such block."""
-        with self._lock:
-            head = self._chain.get_canonical_head()
-            if number is None or number == head.block_number:
-                return head
-            try:
-                return self._chain.get_canonical_block_header_by_number(number)
-            except HeaderNotFound as error:
-                raise LookupError(f"there is no block {number}") from error
+        head = self._head
+        if number is None or number == head.block_number:
+            return head
+        with self._views.one() as view:
+            return view.header(number)
 
     def block(self, number: int | None = None) -> BlockAPI:
-        with self._lock:
-            return self._chain.get_block_by_header(self.header(number))
+        header = self.header(number)
+        with self._views.one() as view:
+            return view.block(header)
 
     def block_by_hash(self, block_hash: bytes) -> BlockAPI:
-        with self._lock:
-            try:
-                return self._chain.get_block_by_hash(block_hash)
-            except HeaderNotFound as error:
-                raise LookupError("there is no such block") from error
+        with self._views.one() as view:
+            return view.block_by_hash(block_hash)
 
     def find_transaction(self, tx_hash: bytes) -> tuple[BlockAPI, SignedTransactionAPI, int]:
-        """(block, transaction, its index); LookupError when the hash is unknown."""
+        """(block, transaction, its index); LookupError when it is not in a block."""
+        with self._views.one() as view:
+            return view.find_transaction(tx_hash)
+
+    def waiting(self, tx_hash: bytes) -> SignedTransactionAPI | None:
+        """A transaction whose nonce is not yet due."""
         with self._lock:
-            try:
-                number, index = self._chain.chaindb.get_transaction_index(tx_hash)
-            except TransactionNotFound as error:
-                raise LookupError("there is no such transaction") from error
-            block = self.block(number)
-            return block, block.transactions[index], index
+            return self._pool.find(tx_hash)
 
     def receipts(self, block: BlockAPI) -> Sequence[Any]:
-        with self._lock:
-            return block.get_receipts(self._chain.chaindb)
+        with self._views.one() as view:
+            return view.receipts(block)
 
     def nonce(self, account: bytes, number: int | None = None) -> int:
         return self._state(number, lambda state: state.get_nonce(account))
@@ -127,11 +140,9 @@ class Evm:
         return self._state(number, lambda state: state.get_storage(account, slot))
 
     def _state(self, number: int | None, read: Callable[[Any], Any]) -> Any:
-        with self._lock:
-            try:
-                return read(self._chain.get_vm(self.header(number)).state)
-            except MissingTrieNode as error:
-                raise LookupError(f"the state of block {number} is not kept") from error
+        header = self.header(number)
+        with self._views.one() as view:
+            return view.state(header, read)
 
     def logs(
         self,
@@ -141,8 +152,13 @@ class Evm:
         topics: Sequence[Sequence[bytes]] = (),
         limit: int = 10_000,
     ) -> list[LogEntry]:
-        with self._lock:
-            return self._store.find_logs(first, last, addresses, topics, limit)
+        """Oldest first. Raises TooMuch when there are more than `limit`."""
+        with self._views.one() as view:
+            return view.reader.find_logs(first, last, addresses, topics, limit)
+
+    def block_hashes(self, numbers: Sequence[int]) -> dict[int, bytes]:
+        with self._views.one() as view:
+            return view.reader.block_hashes(numbers)
 
     def call(
         self,
@@ -150,136 +166,90 @@ class Evm:
         data: bytes,
         sender: bytes = bytes(20),
         *,
-        value: int = 0,
-        gas: int = CALL_GAS,
         number: int | None = None,
     ) -> bytes:
         """Run `to` with `data` and forget the effects; what it returns. Raises Reverted."""
-        return self._run(to, data, sender, value, gas, number).output
+        return self.run(Message(to, data, sender), number)
 
-    def estimate(self, to: bytes, data: bytes, sender: bytes, value: int = 0) -> int:
-        """Gas that a transaction needs, with a quarter to spare. Raises Reverted."""
-        used = self._run(to, data, sender, value, CALL_GAS, None)
+    def run(self, message: Message, number: int | None = None) -> bytes:
+        """A call with all that can be said about it. Raises Reverted, TooLong, LookupError."""
+        header = self.header(number)
+        with self._views.one() as view:
+            return view.run(message, header).output
+
+    def estimate(self, message: Message, number: int | None = None) -> int:
+        """Gas that a transaction needs, with a quarter to spare. Raises Reverted, TooLong."""
+        header, data = self.header(number), message.data
+        with self._views.one() as view:
+            used = view.run(message, header)
         zeros = data.count(0)
         tokens = zeros + 4 * (len(data) - zeros)
-        deploy = 0 if to else 32_000 + 200 * len(used.output) + 2 * len(data) // 32
+        deploy = 0 if message.to else 32_000 + 200 * len(used.output) + 2 * len(data) // 32
         needed = 21_000 + 4 * tokens + deploy + used.get_gas_used()
         # EIP-7623: calldata has a floor price.
         return max(needed * 5 // 4, 21_000 + 10 * tokens)
 
-    def _run(
-        self, to: bytes, data: bytes, sender: bytes, value: int, gas: int, number: int | None
-    ) -> ComputationAPI:
-        with self._lock:
-            vm = self._chain.get_vm(self.header(number))
-            code = self.code(to, number) if to else data
-            done = vm.execute_bytecode(
-                origin=sender,
-                gas_price=0,
-                gas=min(gas, CALL_GAS),
-                to=to or keccak(sender)[:20],  # creation: any address without code will do
-                sender=sender,
-                value=value,
-                data=data if to else b"",
-                code=code,
-                code_address=to or None,
-            )
-            self._store.rollback()  # a call leaves no trace, whatever the VM staged
-        if done.is_error:
-            error = done.error
-            given = error.args[0] if isinstance(error, EvmRevert) and error.args else b""
-            reason = "execution reverted" if isinstance(error, EvmRevert) else str(error)
-            raise Reverted(given if isinstance(given, bytes) else b"", reason)
-        return done
-
     # --- writing ------------------------------------------------------------------------------
 
     def submit(self, raw: bytes, *, by_faucet: bool = False) -> bytes:
-        """Mine a signed transaction, and have it on disk; its hash. Raises Rejected.
+        """Mine a signed transaction, or queue one whose nonce is not yet due, and have it on disk;
+        its hash. Raises Rejected.
 
         A transaction that reverts is mined as well, with status 0, as on every chain. by_faucet:
         it is `fund`'s: the faucet's key is no secret, so nobody else may spend its ether.
         """
+        transaction = decoded(raw)
+        sender = transaction.sender
+        if sender == FAUCET and not by_faucet:
+            raise Rejected("the faucet gives by waggle_fund only")
+        check_gas(transaction, self._head.gas_limit)
         with self._lock:
-            transaction = decoded(raw, self._chain.get_vm(), self.chain_id)
-            if transaction.sender == FAUCET and not by_faucet:
-                raise Rejected("the faucet gives by waggle_fund only")
-            before = self._chain.header
-            try:
-                parent = self._chain.get_canonical_head().timestamp
-                self._chain.set_header_timestamp(max(int(time.time()), parent + 1))
-                self._chain.apply_transaction(transaction)
-                self._backend.mine_blocks(1)
-                self._store.commit(self._new_logs(transaction.hash), *self._state_keys())
-            except (ValidationError, VMError) as error:
-                self._store.rollback()
-                self._chain.header = before
-                raise Rejected(str(error)) from error
-            except BaseException:
-                self._store.rollback()
-                self._chain.header = before
-                raise
-            self._grown.notify_all()
-            return transaction.hash
+            expected = self._chain.get_vm().state.get_nonce(sender)
+            check_nonce(transaction, expected)
+            if transaction.nonce > expected:
+                self._pool.add(transaction, raw, expected)
+                return transaction.hash
+            self._mine(transaction)
+        self._promote(sender)
+        return transaction.hash
 
-    def _new_logs(self, tx_hash: bytes) -> list[LogEntry]:
-        """Of the block just mined, which holds this one transaction."""
-        block = self.block()
-        (receipt,) = block.get_receipts(self._chain.chaindb)
-        return [
-            LogEntry(
-                block.number,
-                position,
-                tx_hash,
-                log.address,
-                tuple(topic.to_bytes(32, "big") for topic in log.topics),
-                log.data,
-            )
-            for position, log in enumerate(receipt.logs)
-        ]
-
-    def _state_keys(self) -> tuple[int, set[bytes]]:
-        """The number of the block just mined, and the staged keys that are nodes of its state."""
-        header = self._chain.get_canonical_head()
-        others = {
-            header.hash,
-            header.transaction_root,
-            header.receipt_root,
-            header.uncles_hash,
-            header.withdrawals_root,
-        }
-        keys = {key for key in self._store.staged() if len(key) == 32 and key not in others}
-        return int(header.block_number), keys
-
-    def sweep(self, keep_blocks: int = KEEP_STATES) -> int:
-        """Delete the state nodes that only blocks older than `keep_blocks` need; how many.
-
-        Blocks, transactions, receipts and logs stay. Slow on purpose, and safe to interrupt: run
-        it in a thread of its own. 0 when `close` was called meanwhile.
-        """
-        number = self.height() - keep_blocks
-        if number < 1:
-            return 0
-        root = self.header(number).state_root
-        with self._store.reader() as read:
-            needed = reachable(read, root, self.closing.is_set)
-        if needed is None:
-            return 0
-        # What later blocks wrote, or wrote again, has a higher number and is not touched.
-        stale = [key for key in self._store.state_keys(number) if key not in needed]
-        for start in range(0, len(stale), SWEEP_BATCH):
-            if self.closing.is_set():
-                return start
+    def _promote(self, sender: bytes) -> None:
+        """Mine what waited for the sender's nonce, letting others in between."""
+        while True:
             with self._lock:
-                self._store.drop_state(stale[start : start + SWEEP_BATCH], number)
-            time.sleep(0.005)
-        with self._lock:
-            self._store.swept = number
-        return len(stale)
+                nonce = self._chain.get_vm().state.get_nonce(sender)  # type: ignore[arg-type]
+                due = self._pool.due(sender, nonce)
+                if due is None:
+                    return
+                try:
+                    self._mine(due)
+                except Rejected:
+                    self._pool.drop(due)
+
+    def _mine(self, transaction: SignedTransactionAPI) -> None:
+        self._head = mine(self._chain, self._store, transaction)
+        self._pool.mined(transaction)
+        self._grown.notify_all()
+
+    def sweep(self, keep_blocks: int = KEEP_STATES, keep_history: int = KEEP_HISTORY) -> int:
+        """Delete the state nodes that only blocks older than `keep_blocks` need, and the headers,
+        transactions and receipts of blocks older than `keep_history`; how many rows.
+
+        Run it in a thread of its own: it takes its time. It ends early once `close` was called.
+        """
+        state, history = self.height() - keep_blocks, self.height() - keep_history
+        dropped = 0
+        with self._views.one() as view:
+            if history >= 1:
+                dropped += sweep_history(view, self._store, self._lock, self.closing, history)
+            if state >= 1:
+                dropped += sweep_states(view, self._store, self._lock, self.closing, state)
+        return dropped
 
     def unswept(self) -> int:
         """Blocks since the last sweep."""
-        return self.height() - self._store.swept
+        with self._lock:
+            return self.height() - self._store.swept
 
     def fund(self, account: bytes) -> bytes | None:
         """Give an account ether from the faucet; None when it has enough already."""

@@ -18,10 +18,11 @@ from web3.exceptions import ContractCustomError
 
 from core.chain.contract import artifact
 from core.chain.coordinator import WalletCoordinator
-from core.chain.devnet import MAX_BATCH, MAX_BODY_BYTES, MAX_CONNECTIONS, Devnet, answer
+from core.chain.devnet import MAX_CONNECTIONS, Devnet
 from core.chain.evm import Evm
 from core.chain.genesis import FAUCET_KEY
 from core.chain.intake import Rejected
+from core.chain.rpcbody import MAX_BATCH, MAX_BODY_BYTES, answer
 from core.chain.rpcmethods import RpcMethods
 from core.chain.services import SwarmServices
 from core.errors import WaggleError
@@ -243,6 +244,6 @@ PLAUSIBLE = st.sampled_from(
 @given(method=METHODS, params=st.lists(JSON | PLAUSIBLE, max_size=4))
 def test_every_request_gets_a_json_rpc_answer(methods: Any, method: str, params: Any) -> None:
     body = json.dumps({"jsonrpc": "2.0", "id": 7, "method": method, "params": params})
-    told = json.loads(answer(methods, body.encode()))
+    told = json.loads(answer(methods, body.encode()).body)
     assert told["id"] == 7
     assert ("result" in told) != ("error" in told)
