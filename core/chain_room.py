@@ -38,6 +38,7 @@ class ChainRoom:
         """wallet: the account of a home whose owner locked it; None is opened when it is needed."""
         from core.chain.host import ServicesHost
         from core.chain.outbox import Outbox
+        from core.chain.policy import policy_of
 
         self._config = config
         self._home = home
@@ -65,7 +66,11 @@ class ChainRoom:
                 "chain.rpc_url or chain.contract is empty and this node does not host a swarm",
                 "Set both (waggle config show tells where), or use the profile solo",
             )
-        self.ledger = Outbox(home.db, self.coordinator, emit, peer_id)
+        self.ledger = Outbox(
+            *(home.db, self.coordinator, emit, peer_id),
+            policy=policy_of(config.chain),
+            confirmations=config.chain.confirmations,
+        )
         self._peer_id = peer_id
         self._watch = ChainWatch(self.coordinator, home.leaderboard, peer_id, emit)
 

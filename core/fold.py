@@ -11,15 +11,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from core import events, fold_series, fold_swarm
+from core import events, fold_rewards, fold_series, fold_swarm
 from core.bounded import MAX_TEXT, cut, put
-from core.state import IncidentLine, NodeState, Phase, Service, Submission
+from core.state import IncidentLine, NodeState, Phase, Service
 
 MAX_INCIDENTS = 100
 MAX_LOG_LINES = 400
 MAX_ROLLOUTS = 40
-MAX_PENDING = 256
-MAX_SETTLED = 200
 MAX_NAMES = 64
 """Services and kinds of submissions kept."""
 
@@ -177,56 +175,7 @@ def _evaluated(state: NodeState, event: events.Evaluated) -> NodeState:
     )
 
 
-# --- what counts ------------------------------------------------------------------------------
-
-
-def _submission_changed(state: NodeState, event: events.SubmissionChanged) -> NodeState:
-    row = Submission(
-        event.round,
-        event.stage,
-        cut(event.kind, 40),
-        cut(event.status, 40),
-        cut(event.value),
-        cut(event.tx_hash, 80),
-        cut(event.error),
-        event.time,
-    )
-    ledger = state.ledger
-    settled_before = _find(ledger.settled, row)
-    known = settled_before or _find(ledger.pending, row)
-    if known and not row.value:
-        row = replace(row, value=known.value)
-    if row.status not in ("confirmed", "failed"):
-        if settled_before:
-            return state
-        pending = (*_without(ledger.pending, known), row)[-MAX_PENDING:]
-        return replace(state, ledger=replace(ledger, pending=pending))
-    totals = {"confirmed": dict(ledger.confirmed), "failed": dict(ledger.failed)}
-    if settled_before:  # told again, or a failure that was mended
-        counts = totals[settled_before.status]
-        counts[row.kind] = max(0, counts.get(row.kind, 0) - 1)
-    count = totals[row.status].get(row.kind, 0) + 1
-    totals[row.status] = put(totals[row.status], row.kind, count, MAX_NAMES)
-    ledger = replace(
-        ledger,
-        confirmed=totals["confirmed"],
-        failed=totals["failed"],
-        pending=_without(ledger.pending, known),
-        settled=(*_without(ledger.settled, settled_before), row)[-MAX_SETTLED:],
-        last_error=row.error if row.status == "failed" else "",
-    )
-    return replace(state, ledger=ledger)
-
-
-def _find(rows: tuple[Submission, ...], row: Submission) -> Submission | None:
-    for old in reversed(rows):
-        if old.round == row.round and old.kind == row.kind and old.stage == row.stage:
-            return old
-    return None
-
-
-def _without(rows: tuple[Submission, ...], row: Submission | None) -> tuple[Submission, ...]:
-    return rows if row is None else tuple(old for old in rows if old is not row)
+# --- the journal ------------------------------------------------------------------------------
 
 
 def _history_thinned(state: NodeState, event: events.HistoryThinned) -> NodeState:
@@ -269,11 +218,10 @@ _HANDLERS: dict[type[events.Event], Callable[[NodeState, Any], NodeState]] = {
     events.Evaluated: _evaluated,
     events.CheckpointSaved: lambda state, event: replace(state, checkpoint=event),
     events.ClockMoved: _clock_moved,
-    events.SubmissionChanged: _submission_changed,
-    events.CountersRead: lambda state, event: replace(state, counters=event),
     events.HistoryThinned: _history_thinned,
     events.RoundsMerged: lambda state, event: replace(
         state, series=fold_series.rounds_merged(state.series, event)
     ),
+    **fold_rewards.HANDLERS,
     **fold_swarm.HANDLERS,
 }

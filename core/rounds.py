@@ -22,16 +22,25 @@ def points(groups: Sequence[RolloutGroup]) -> int:
     return round(sum(reward for group in groups for reward in group.rewards))
 
 
-def winners(own: Sequence[RolloutGroup], foreign: Iterable[RolloutGroup], me: str) -> list[str]:
-    """My vote: the one peer whose groups earned the best mean reward, as scored here.
+def winners(
+    own: Sequence[RolloutGroup], foreign: Iterable[RolloutGroup], me: str, seen: int = 0
+) -> list[str]:
+    """My vote: the one peer whose completions earned the best mean reward, as scored here.
 
-    Own groups take part, so a node alone votes for itself, on purpose. Ties go to another peer
+    foreign: the groups that were trained on; a mean, because a node has more groups of its own
+    than of anybody else. seen: how many others published in this round. Ties go to another peer
     rather than to oneself, and then to the smaller peer id, so that the vote is deterministic.
+
+    A node votes for itself only where it won: it did better than each of the others, or nobody
+    else was there. With nothing of its own and nobody else's there is no vote, and neither is one
+    where others were there but nothing of theirs could be judged: nobody wins by default. (The
+    original votes for itself whenever it has no scores at all, which is after every round whose
+    submission failed.)
     """
     by_peer: dict[str, list[RolloutGroup]] = {me: list(own)} if own else {}
     for group in foreign:
         by_peer.setdefault(group.peer_id, []).append(group)
-    if not by_peer:
+    if not by_peer or (seen and set(by_peer) == {me}):
         return []
     return [min(by_peer, key=lambda peer: (-mean_reward(by_peer[peer]), peer == me, peer))]
 

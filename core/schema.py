@@ -258,7 +258,9 @@ class AdmissionSection:
 class ChainSection:
     enabled: bool = setting(True, "Record participation with a coordinator contract.")
     rpc_url: str = setting(
-        "", "JSON-RPC address of the chain; empty with swarm.host: the devnet here."
+        "",
+        "JSON-RPC address of the chain, or several with commas between them: the next one steps in"
+        " when one fails. Empty with swarm.host: the devnet here.",
     )
     contract: str = setting(
         "", "Address of the SwarmCoordinator; empty with swarm.host: deployed here."
@@ -278,7 +280,49 @@ class ChainSection:
         " `waggle account passphrase --help`.",
     )
     call_timeout_s: float = setting(10.0, "Deadline of one call to the chain.", low=0.1, high=600)
-    max_fee_gwei: float = setting(50.0, "Never pay more than this per gas.", low=0)
+    max_fee_gwei: float = setting(
+        50.0, "Never pay more than this per gas, base fee and tip together.", low=0, high=1e6
+    )
+    max_tip_gwei: float = setting(
+        5.0, "Of that, never give more than this to whoever mines the block.", low=0, high=1e6
+    )
+    replace_after_s: float = setting(
+        45.0,
+        "Offer more for a transaction that is not mined after this long.",
+        low=1,
+        high=86_400,
+    )
+    max_replacements: int = setting(
+        6, "Offer more for one transaction at most this often.", low=0, high=50
+    )
+    confirmations: int = setting(
+        3,
+        "Blocks until a receipt counts as final, its own one included; until then a reorganisation"
+        " is looked for, and what it took away is sent again.",
+        low=1,
+        high=10_000,
+    )
+    submit_every_rounds: int = setting(
+        1,
+        "Submit the rewards of so many rounds as one sum, with one vote; 0 leaves it to"
+        " chain.submit_every_minutes. The clock of a swarm hosted by Waggle waits for each node's"
+        " reward: with more than 1 its rounds last swarm.round_timeout_s.",
+        low=0,
+        high=100_000,
+    )
+    submit_every_minutes: float = setting(
+        0.0,
+        "Submit what waits after so many minutes, if chain.submit_every_rounds has not come first;"
+        " counted from the last submission, across restarts. 0 is off; the original does 180.",
+        low=0,
+        high=525_600,
+    )
+    participation_bonus: int = setting(
+        0,
+        "Added to the reward of a round that earned something; the original adds 1.",
+        low=0,
+        high=1_000_000,
+    )
 
 
 @dataclass(frozen=True)

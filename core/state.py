@@ -107,13 +107,21 @@ class Submission:
     tx_hash: str = ""
     error: str = ""
     changed: float = 0.0
+    code: str = ""
+    swarm: str = ""
+    attempts: int = 0
+    next_try: float = 0.0
+    block: int = 0
+    gas_used: int = 0
+    fee_wei: int = 0
 
 
 @dataclass(frozen=True)
 class Ledger:
     """What counts. The totals cover the node's whole life; the tuples hold the newest rows.
 
-    trained: rounds finished. confirmed, failed: submissions by kind.
+    trained: rounds finished. confirmed, failed: submissions by kind; confirmed ones may be
+    credited by now. What the ledger itself adds up to is `NodeState.rewards`.
     """
 
     trained: int = 0
@@ -193,6 +201,7 @@ class NodeState:
     """Of the last rounds, newest last."""
     ledger: Ledger = Ledger()
     counters: events.CountersRead | None = None
+    rewards: events.RewardsCounted | None = None
     evaluation: events.Evaluated | None = None
     checkpoint: events.CheckpointSaved | None = None
     services: Mapping[str, Service] = field(default_factory=dict)

@@ -27,7 +27,7 @@ Row = tuple[int, str, str]
 SPARED = (*ROUNDS, *STARTS, "history_thinned")
 COUNTED = ("peer_seen", "group_admitted", "group_rejected")
 """What of the details is added up."""
-REPLACED = {"leaderboard_read": 1, "gossip_heard": 3}
+REPLACED = {"leaderboard_read": 1, "gossip_heard": 3, "rewards_counted": 1}
 """Events of which only so many, the newest, mean anything."""
 
 

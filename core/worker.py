@@ -122,10 +122,11 @@ class NodeWorker(threading.Thread):
         while not self.commands.stopping and not self.commands.paused:
             try:
                 number, stage = parts.clock.read()
+                new = self._is_new(parts, number, stage)
             except TransientError as error:
                 self._tell("clock_unreachable", error)
                 return self._practice_round()
-            if self._is_new(parts, number, stage):
+            if new:
                 self._emit(
                     events.ClockMoved(round=number, stage=stage, deadline=parts.clock.deadline())
                 )
@@ -265,7 +266,7 @@ class NodeWorker(threading.Thread):
                         now.stage,
                         rounds.points(now.own),
                         rounds.mean_reward(now.own),
-                        rounds.winners(now.own, now.foreign, peer_id),
+                        rounds.winners(now.own, now.foreign, peer_id, seen=now.peers),
                     )
                 return
             except StorageError as error:

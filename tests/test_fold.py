@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core import bounded, events, fold, fold_series, fold_swarm
+from core import bounded, events, fold, fold_rewards, fold_series, fold_swarm
 from core.state import NodeState
 from tests.event_strategies import any_event
 
@@ -168,8 +168,8 @@ def test_no_sequence_of_events_breaks_the_fold_or_its_bounds(history: list[event
     assert len(state.log) <= fold.MAX_LOG_LINES
     assert len(state.incidents) <= fold.MAX_INCIDENTS
     assert len(state.rollouts) <= fold.MAX_ROLLOUTS
-    assert len(state.ledger.pending) <= fold.MAX_PENDING
-    assert len(state.ledger.settled) <= fold.MAX_SETTLED
+    assert len(state.ledger.pending) <= fold_rewards.MAX_PENDING
+    assert len(state.ledger.settled) <= fold_rewards.MAX_SETTLED
     assert len(state.series) <= fold_series.MAX_SERIES
     assert len({i.code + "\n" + i.what for i in state.incidents}) == len(state.incidents)
 
@@ -202,4 +202,4 @@ def test_bounds_hold_for_long_histories() -> None:
     assert len(state.series) == fold_series.MAX_SERIES
     assert len(state.services) == fold.MAX_NAMES
     assert len(state.rejected) == len(state.peers["p"].reasons) == fold_swarm.MAX_REASONS
-    assert len(state.ledger.pending) <= fold.MAX_PENDING
+    assert len(state.ledger.pending) <= fold_rewards.MAX_PENDING

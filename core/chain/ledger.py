@@ -1,8 +1,9 @@
 """What this node has earned and what of it is still to be sent: tables `ledger` and `outbox`.
 
-A round's ledger row and its outbox rows are committed in one transaction, with a full sync, before
-anybody may send anything. Rows belong to a swarm (chain id and contract) and a peer id, so that
-round 7 of one swarm is never taken for round 7 of another. It knows SQLite; it sends nothing.
+A round's ledger row, and the submission that carries it when one is due, are committed in one
+transaction, with a full sync, before anybody may send anything. Rows belong to a swarm (chain id
+and contract) and a peer id, so that round 7 of one swarm is never taken for round 7 of another. It
+knows SQLite; it sends nothing.
 """
 
 from __future__ import annotations
@@ -11,96 +12,37 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from core.chain import ledger_reads as reads
+from core.chain import pruning
+from core.chain.ledger_rows import NO_ROUND, LedgerRow, OutboxRow, Totals
+from core.chain.ledger_schema import prepare
+from core.chain.policy import Policy
 from core.errors import StorageError
 from core.home import storage_errors
+from core.protocols import Receipt
 
-NO_ROUND = -1
-"""The round of a `register` row: registration belongs to no round."""
+MAX_INTEGER = 2**63 - 1
+"""SQLite's integers have 64 bits; what a foreign chain says may have 256."""
+MAX_HASHES = 8
+MAX_ERROR = 2000
+EVERY_ROUND = Policy()
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS ledger (
-    swarm TEXT NOT NULL, peer_id TEXT NOT NULL, round INTEGER NOT NULL, stage INTEGER NOT NULL,
-    reward INTEGER NOT NULL, reward_mean REAL NOT NULL, winners TEXT NOT NULL, time REAL NOT NULL,
-    PRIMARY KEY (swarm, peer_id, round, stage));
-CREATE TABLE IF NOT EXISTS outbox (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    swarm TEXT NOT NULL, peer_id TEXT NOT NULL, kind TEXT NOT NULL,
-    round INTEGER NOT NULL, stage INTEGER NOT NULL, value TEXT NOT NULL,
-    status TEXT NOT NULL DEFAULT 'pending', tx_hash TEXT NOT NULL DEFAULT '',
-    error TEXT NOT NULL DEFAULT '', code TEXT NOT NULL DEFAULT '',
-    attempts INTEGER NOT NULL DEFAULT 0, created REAL NOT NULL, updated REAL NOT NULL,
-    UNIQUE (swarm, peer_id, kind, round, stage));
-CREATE INDEX IF NOT EXISTS outbox_open ON outbox (swarm, peer_id, status);
-"""
-_COLUMNS = (
-    "id, swarm, peer_id, kind, round, stage, value, status, tx_hash, error, code, attempts, "
-    "created, updated"
-)
-
-
-@dataclass(frozen=True)
-class OutboxRow:
-    """One submission. kind: `register`, `reward`, `winner`. status: `pending` (committed here),
-    `sent` (may be out; ask before sending again), `confirmed`, `failed` (final; `error` says why).
-
-    value: the reward, or the winners' peer ids joined by a comma. Times are Unix seconds.
-    """
-
-    id: int
-    swarm: str
-    peer_id: str
-    kind: str
-    round: int
-    stage: int
-    value: str
-    status: str
-    tx_hash: str
-    error: str
-    code: str
-    attempts: int
-    created: float
-    updated: float
-
-    @property
-    def winners(self) -> list[str]:
-        return [each for each in self.value.split(",") if each]
-
-
-@dataclass(frozen=True)
-class LedgerRow:
-    """What one round was worth, as recorded here. reward: as submitted, an integer."""
-
-    swarm: str
-    peer_id: str
-    round: int
-    stage: int
-    reward: int
-    reward_mean: float
-    winners: list[str]
-    time: float
-
-
-@dataclass(frozen=True)
-class Totals:
-    """Sums over the ledger and the outbox of one swarm and peer."""
-
-    rounds: int = 0
-    reward: int = 0
-    pending: int = 0
-    confirmed: int = 0
-    failed: int = 0
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
 
 
 class LedgerStore:
     """The two tables in `path`. Safe to use from several threads; one connection, one lock."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, keep_rounds: int = pruning.KEEP_ROUNDS) -> None:
+        """keep_rounds: newest rounds kept row by row; older ones only in the totals."""
         self._path = path
+        self._keep_rounds = keep_rounds
         self._lock = threading.Lock()
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -111,145 +53,202 @@ class LedgerStore:
             )
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
-            self._db.executescript(_SCHEMA)
+            prepare(self._db)
 
     def close(self) -> None:
         with self._lock:
             self._db.close()
 
-    def record_round(self, row: LedgerRow) -> list[OutboxRow]:
-        """Commit a round and what is to be sent for it; the outbox rows, durable by now.
+    # --- rounds -------------------------------------------------------------------------------
 
-        Empty when the round is recorded already: the first record counts. Without winners there is
-        no vote: the coordinator would count an empty one again and again.
+    def record_round(self, row: LedgerRow, policy: Policy = EVERY_ROUND) -> list[OutboxRow]:
+        """Commit a round, and what the policy wants sent now; these outbox rows, durable by now.
+
+        Empty when the policy waits, and when the round is recorded already: the first record
+        counts. Without winners there is no vote: the coordinator would count an empty one again
+        and again.
         """
-        key = (row.swarm, row.peer_id, row.round, row.stage)
-        due = [("reward", str(row.reward))]
-        if row.winners:
-            due.append(("winner", ",".join(row.winners)))
-        with self._transaction():
-            added = self._db.execute(
-                "INSERT OR IGNORE INTO ledger VALUES (?,?,?,?,?,?,?,?)",
-                (*key, row.reward, row.reward_mean, json.dumps(row.winners), row.time),
-            ).rowcount
-            if not added:
+        with self.transaction() as db:
+            if reads.has_round(db, row.swarm, row.peer_id, row.round, row.stage):
                 return []
-            return [self._insert(row.swarm, row.peer_id, kind, *key[2:], v) for kind, v in due]
+            added = db.execute(
+                "INSERT INTO ledger VALUES (?,?,?,?,?,?,?,?,?,?)",
+                (
+                    *(row.swarm, row.peer_id, row.round, row.stage),
+                    *(row.reward, row.reward_mean, json.dumps(row.winners), row.time),
+                    *(policy.bonus_for(row.reward), None),
+                ),
+            )
+            made = self._gather(db, row.swarm, row.peer_id, policy, time.time())
+            if (added.lastrowid or 0) % pruning.EVERY_ROUNDS == 0:
+                pruning.prune(db, row.swarm, row.peer_id, self._keep_rounds)
+            return made
+
+    def gather(
+        self, swarm: str, peer_id: str, policy: Policy, now: float | None = None
+    ) -> list[OutboxRow]:
+        """Commit the submission of the rounds that wait, if the policy wants it by now."""
+        with self.transaction() as db:
+            return self._gather(db, swarm, peer_id, policy, time.time() if now is None else now)
+
+    def _gather(
+        self, db: sqlite3.Connection, swarm: str, peer_id: str, policy: Policy, now: float
+    ) -> list[OutboxRow]:
+        """One reward, the sum, for the newest waiting round; one vote, for the newest of them in
+        which somebody won. Each round names the reward that carries it."""
+        mine = (swarm, peer_id)
+        still = reads.waiting(db, *mine)
+        if not policy.is_due(still.rounds, still.since, now):
+            return []
+        where = "swarm = ? AND peer_id = ? AND submission IS NULL"
+        newest_first = "ORDER BY round DESC, stage DESC LIMIT 1"
+        (newest,) = reads.ledger(db, f"{where} {newest_first}", mine)
+        made = [self._insert(db, newest, "reward", str(still.reward), now)]
+        for won in reads.ledger(db, f"{where} AND winners != '[]' {newest_first}", mine):
+            vote = (*mine, won.round)
+            if not reads.outbox(
+                db, "swarm = ? AND peer_id = ? AND kind = 'winner' AND round = ?", vote
+            ):
+                made.append(self._insert(db, won, "winner", ",".join(won.winners), now))
+        db.execute(f"UPDATE ledger SET submission = ? WHERE {where}", (made[0].id, *mine))
+        return made
 
     def ensure_registration(self, swarm: str, peer_id: str) -> tuple[OutboxRow, bool]:
         """The row of the peer's registration, and whether it is new."""
-        with self._transaction():
-            found = self._select(
-                "swarm = ? AND peer_id = ? AND kind = 'register'", (swarm, peer_id)
+        with self.transaction() as db:
+            found = reads.outbox(
+                db, "swarm = ? AND peer_id = ? AND kind = 'register'", (swarm, peer_id)
             )
             if found:
                 return found[0], False
-            return self._insert(swarm, peer_id, "register", NO_ROUND, 0, peer_id), True
+            whose = LedgerRow(swarm, peer_id, NO_ROUND, 0, 0, 0.0)
+            return self._insert(db, whose, "register", peer_id, time.time()), True
+
+    # --- submissions --------------------------------------------------------------------------
+
+    def sending(self, row: OutboxRow) -> OutboxRow:
+        """About to be sent, once more."""
+        return self._set(row, status="sent", attempts=row.attempts + 1, sent_at=time.time())
+
+    def sent_as(self, row: OutboxRow, tx_hash: str) -> None:
+        """A transaction of the row is out."""
+        with self.transaction() as db:
+            (now,) = reads.outbox(db, "id = ?", (row.id,))
+            hashes = [each for each in now.hashes if each != tx_hash] + [tx_hash]
+            db.execute(
+                "UPDATE outbox SET hashes = ?, tx_hash = ? WHERE id = ?",
+                (" ".join(hashes[-MAX_HASHES:]), tx_hash, row.id),
+            )
+
+    def confirm(self, row: OutboxRow, receipt: Receipt, code: str = "") -> OutboxRow:
+        """The coordinator has it. code: `Elsewhere` when this node never sent it."""
+        return self._set(
+            row,
+            status="confirmed",
+            tx_hash=receipt.tx_hash or row.tx_hash,
+            block=min(receipt.block, MAX_INTEGER),
+            gas_used=min(receipt.gas_used, MAX_INTEGER),
+            fee_wei=min(receipt.fee_wei, MAX_INTEGER),
+            **{"error": "", "code": code, "failures": 0, "next_try": 0.0},
+        )
+
+    def credit(self, row: OutboxRow) -> OutboxRow:
+        """It is so deep in the chain that it stays."""
+        return self._set(row, status="credited")
+
+    def put_off(
+        self, row: OutboxRow, status: str, next_try: float, error: str, code: str = ""
+    ) -> OutboxRow:
+        """Not now: `pending` or `sent`, to be tried at `next_try` (Unix seconds)."""
+        failures = row.failures + 1 if row.code == code else 1
+        return self._set(
+            row,
+            **{"status": status, "next_try": next_try, "failures": failures},
+            **{"error": error[:MAX_ERROR], "code": code},
+        )
+
+    def wait(self, row: OutboxRow, next_look: float) -> OutboxRow:
+        """Its transaction is out: look again at `next_look` (Unix seconds)."""
+        return self._set(row, next_try=next_look)
+
+    def take_back(self, row: OutboxRow, error: str, code: str) -> OutboxRow:
+        """A confirmed one vanished from the chain. It may be mined again, so its hashes stay and
+        it counts as sent just now."""
+        return self._set(
+            row,
+            **{"status": "sent" if row.hashes else "pending", "sent_at": time.time()},
+            **{"error": error[:MAX_ERROR], "code": code, "failures": 0, "next_try": 0.0},
+            **{"block": 0, "gas_used": 0, "fee_wei": 0},
+        )
+
+    def fail(self, row: OutboxRow, error: str, code: str) -> OutboxRow:
+        """A final no."""
+        return self._set(row, status="failed", error=error[:MAX_ERROR], code=code)
+
+    def _set(self, row: OutboxRow, **columns: Any) -> OutboxRow:
+        """The row as it is now."""
+        names = ", ".join(f"{name} = ?" for name in columns)
+        with self.transaction() as db:
+            db.execute(
+                f"UPDATE outbox SET {names}, updated = ? WHERE id = ?",
+                (*columns.values(), time.time(), row.id),
+            )
+            return reads.outbox(db, "id = ?", (row.id,))[0]
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        question: Callable[Concatenate[sqlite3.Connection, Given], Answer],
+        *args: Given.args,
+        **kwargs: Given.kwargs,
+    ) -> Answer:
+        """A question of `ledger_reads`, or another one that only reads."""
+        with self._lock, self._told():
+            return question(self._db, *args, **kwargs)
 
     def has_round(self, swarm: str, peer_id: str, round: int, stage: int) -> bool:
-        with self._lock, self._told():
-            cursor = self._db.execute(
-                "SELECT 1 FROM ledger WHERE swarm = ? AND peer_id = ? AND round = ? AND stage = ?",
-                (swarm, peer_id, round, stage),
-            )
-            return cursor.fetchone() is not None
+        return self.ask(reads.has_round, swarm, peer_id, round, stage)
 
-    def update(
-        self, row: OutboxRow, status: str, *, tx_hash: str = "", error: str = "", code: str = ""
-    ) -> OutboxRow:
-        """Move a row to `status`; the row as it is now. Sending counts as an attempt."""
-        with self._transaction():
-            self._db.execute(
-                "UPDATE outbox SET status = ?, tx_hash = ?, error = ?, code = ?, "
-                "attempts = attempts + ?, updated = ? WHERE id = ?",
-                (
-                    status,
-                    tx_hash or row.tx_hash,
-                    error,
-                    code,
-                    int(status == "sent"),
-                    time.time(),
-                    row.id,
-                ),
-            )
-            return self._select("id = ?", (row.id,))[0]
+    def due(
+        self, swarm: str, peer_id: str, now: float | None = None, limit: int = 64
+    ) -> list[OutboxRow]:
+        return self.ask(reads.due, swarm, peer_id, now, limit)
 
-    def due(self, swarm: str, peer_id: str, limit: int = 64) -> list[OutboxRow]:
-        """What is not final yet, in sending order: the newest round's reward (the clock waits for
-        it), then everything else as it came."""
-        with self._lock, self._told():
-            where = "swarm = ? AND peer_id = ? AND status IN ('pending', 'sent')"
-            values = (swarm, peer_id)
-            newest = self._select(
-                f"{where} AND kind = 'reward' ORDER BY round DESC LIMIT 1", values
-            )
-            rest = self._select(f"{where} ORDER BY id LIMIT {int(limit)}", values)
-        return [*newest, *(row for row in rest if row not in newest)]
+    def row(self, row_id: int) -> OutboxRow:
+        """The row with this id, which must exist, as it is now."""
+        return self.ask(reads.outbox, "id = ?", (row_id,))[0]
 
     def rows(self, limit: int = 1000) -> list[OutboxRow]:
         """The newest submissions of any swarm, newest first."""
-        with self._lock, self._told():
-            return self._select(f"1 ORDER BY id DESC LIMIT {int(limit)}", ())
+        return self.ask(reads.outbox, "1 ORDER BY id DESC LIMIT ?", (limit,))
 
     def ledger(self, limit: int = 1000) -> list[LedgerRow]:
         """The newest rounds of any swarm, newest first."""
-        with self._lock, self._told():
-            found = self._db.execute(
-                "SELECT swarm, peer_id, round, stage, reward, reward_mean, winners, time "
-                "FROM ledger ORDER BY time DESC, round DESC LIMIT ?",
-                (limit,),
-            ).fetchall()
-        return [
-            LedgerRow(r[0], r[1], r[2], r[3], r[4], r[5], json.loads(r[6]), r[7]) for r in found
-        ]
+        return self.ask(reads.ledger, "1 ORDER BY time DESC, round DESC LIMIT ?", (limit,))
 
     def totals(self, swarm: str, peer_id: str) -> Totals:
-        with self._lock, self._told():
-            key = (swarm, peer_id)
-            rounds, reward = self._db.execute(
-                "SELECT COUNT(*), COALESCE(SUM(reward), 0) FROM ledger "
-                "WHERE swarm = ? AND peer_id = ?",
-                key,
-            ).fetchone()
-            counts = dict(
-                self._db.execute(
-                    "SELECT status, COUNT(*) FROM outbox WHERE swarm = ? AND peer_id = ? "
-                    "GROUP BY status",
-                    key,
-                ).fetchall()
-            )
-        still = counts.get("pending", 0) + counts.get("sent", 0)
-        return Totals(rounds, reward, still, counts.get("confirmed", 0), counts.get("failed", 0))
+        return self.ask(reads.totals, swarm, peer_id)
 
-    def latest_swarm(self, peer_id: str) -> str:
-        """The swarm this peer last recorded or registered in; empty when there is none."""
-        with self._lock, self._told():
-            found = self._db.execute(
-                "SELECT swarm FROM outbox WHERE peer_id = ? ORDER BY id DESC LIMIT 1", (peer_id,)
-            ).fetchone()
-        return str(found[0]) if found else ""
+    # --- the file -----------------------------------------------------------------------------
 
     def _insert(
-        self, swarm: str, peer_id: str, kind: str, round: int, stage: int, value: str
+        self, db: sqlite3.Connection, row: LedgerRow, kind: str, value: str, now: float
     ) -> OutboxRow:
-        now = time.time()
-        cursor = self._db.execute(
+        cursor = db.execute(
             "INSERT INTO outbox (swarm, peer_id, kind, round, stage, value, created, updated) "
             "VALUES (?,?,?,?,?,?,?,?)",
-            (swarm, peer_id, kind, round, stage, value, now, now),
+            (row.swarm, row.peer_id, kind, row.round, row.stage, value, now, now),
         )
-        return self._select("id = ?", (cursor.lastrowid,))[0]
-
-    def _select(self, where: str, values: Sequence[object]) -> list[OutboxRow]:
-        found = self._db.execute(f"SELECT {_COLUMNS} FROM outbox WHERE {where}", values)
-        return [OutboxRow(*each) for each in found.fetchall()]
+        return reads.outbox(db, "id = ?", (cursor.lastrowid,))[0]
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing, durable when it ends. StorageError."""
         with self._lock, self._told():
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                yield
+                yield self._db
             except BaseException:
                 self._db.execute("ROLLBACK")
                 raise

@@ -1,31 +1,41 @@
 """Sends what the ledger holds to the coordinator, exactly once, however often the node dies.
 
-Rows are durable before they are sent, and before a row is sent the coordinator is asked whether it
-has it already; so a lost answer, a crash between sending and noting, or a second start ends in a
-confirmation and never in a second submission (the contract refuses one as well). What the
-contract refuses is final and told in a sentence; what may mend itself is tried again for ever.
+Thread `outbox`: registers the peer, hands over what the policy wants submitted, sends what is due
+(`sender`), credits what is deep enough (`settle`), reads the coordinator's own figures. A failure
+pauses the line to the coordinator, and that pause is on disk, so that a node which restarts in a
+loop does not hammer the chain.
 """
 
 from __future__ import annotations
 
+import logging
 import queue
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from core import events
-from core.chain.ledger import NO_ROUND, LedgerRow, LedgerStore, OutboxRow, Totals
+from core.chain import figures, line, registration, telling
+from core.chain import ledger_reads as reads
+from core.chain.ledger import EVERY_ROUND, LedgerStore
+from core.chain.ledger_rows import LedgerRow, OutboxRow, Totals
+from core.chain.policy import Policy
+from core.chain.sender import Sender
+from core.chain.settle import Settlement
 from core.errors import RefusedError, StorageError, TransientError, WaggleError
 from core.protocols import Coordinator
 
-FIRST_PAUSE_S = 0.25
-LONGEST_PAUSE_S = 30.0
+FIRST_PAUSE_S = line.FIRST_PAUSE_S
+LONGEST_PAUSE_S = line.LONGEST_PAUSE_S
 COUNTERS_EVERY_S = 4.0
-ALREADY_THERE = {"RewardAlreadySubmitted", "WinnerAlreadyVoted"}
+MAX_ROUND = 2**62
+"""A coordinator that says a larger one lies, and SQLite could not keep it."""
 
-Emit = Callable[[events.Event], None]
+Answer = TypeVar("Answer")
+log = logging.getLogger(__name__)
 
 
 class Outbox:
@@ -35,8 +45,10 @@ class Outbox:
         self,
         db_path: Path,
         coordinator_factory: Callable[[], Coordinator],
-        emit: Emit,
+        emit: telling.Emit,
         peer_id: str,
+        policy: Policy = EVERY_ROUND,
+        confirmations: int = 1,
     ) -> None:
         """coordinator_factory: connected, cheap when called again; may raise WaggleError.
         StorageError when the database cannot be used."""
@@ -44,11 +56,22 @@ class Outbox:
         self._factory = coordinator_factory
         self._emit = emit
         self._peer_id = peer_id
+        self._policy = policy
+        self._sender = Sender(self.store, emit, self._unregister)
+        self._settlement = Settlement(self.store, emit, peer_id, confirmations)
         self._swarm = ""
+        self._round_swarm = ""
+        self._owner = ""
+        self._who = ("", "")
+        """The coordinator's account and kind."""
+        self._hopeless = False
         self._registered = False
+        self._looked_back = False
+        self._line = line.Line()
         self._told = ""
         self._counters_at = 0.0
         self._counters_due = True
+        self._counted: events.RewardsCounted | None = None
         self._stop = threading.Event()
         self._wake: queue.Queue[None] = queue.Queue(maxsize=1)
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
@@ -68,8 +91,12 @@ class Outbox:
             self.store.close()
 
     def has_round(self, round: int, stage: int) -> bool:
-        """Whether this round of the current swarm is recorded. May raise as the factory does."""
-        return self.store.has_round(self.swarm(), self._peer_id, round, stage)
+        """Whether this round of the swarm that the clock speaks of is recorded. May raise as the
+        factory does."""
+        self._round_swarm = self._factory().swarm
+        return round < MAX_ROUND and self.store.has_round(
+            self._round_swarm, self._peer_id, round, stage
+        )
 
     def record_round(
         self, round: int, stage: int, reward: int, reward_mean: float, winners: Sequence[str]
@@ -77,23 +104,36 @@ class Outbox:
         """Commit a trained round; when this returns it survives `kill -9` and power cuts.
 
         A round recorded before is left as it was. StorageError when the disk refuses;
-        TransientError when the swarm was never reached, so that its round cannot be known either.
+        TransientError when the swarm was never reached, so that its round cannot be known either;
+        RefusedError for a round that no coordinator gets to.
         """
-        row = LedgerRow(
-            self.swarm(), self._peer_id, round, stage, reward, reward_mean, list(winners),
-            time.time(),
-        )  # fmt: skip
-        for each in self.store.record_round(row):
-            self._announce(each)
+        if not 0 <= round < MAX_ROUND or not 0 <= stage < MAX_ROUND:
+            raise RefusedError(
+                f"Round {round} cannot be recorded",
+                "no coordinator gets to such a round",
+                "Check chain.rpc_url: what answers there is no coordinator to trust",
+                code="ImpossibleRound",
+            )
+        swarm = self._round_swarm or self.swarm()
+        row = LedgerRow(swarm, self._peer_id, round, stage, reward, reward_mean, list(winners))
+        for each in self.store.record_round(row, self._policy):
+            telling.row(self._emit, each)
         self._nudge()
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until everything is confirmed or failed; False at the deadline."""
+        """Wait until everything due is confirmed or failed; False at the deadline, and at once
+        when it cannot be by then."""
         deadline = time.monotonic() + timeout_s
         self._nudge()
         while time.monotonic() < deadline:
-            if self._swarm and self._registered and not self.store.due(self._swarm, self._peer_id):
-                return True
+            if self._swarm and self._registered:
+                first = self.store.ask(reads.next_try, self._swarm, self._peer_id)
+                if first is None:
+                    return True
+                if first > time.time() + (deadline - time.monotonic()):
+                    return False
+            if self._hopeless:  # a refusal, which will not mend itself within seconds
+                return False
             time.sleep(0.01)
         return False
 
@@ -103,14 +143,12 @@ class Outbox:
 
     def totals(self) -> Totals:
         """Of the swarm this node is in, or was in last."""
-        swarm = self._swarm or self.store.latest_swarm(self._peer_id)
+        swarm = self._swarm or self.store.ask(reads.latest_swarm, self._peer_id)
         return self.store.totals(swarm, self._peer_id)
 
     def swarm(self) -> str:
         """The name of chain and contract; known once the coordinator was reached."""
-        if not self._swarm:
-            self._swarm = self._factory().swarm
-        return self._swarm
+        return self._swarm or self._factory().swarm
 
     def _nudge(self) -> None:
         try:
@@ -121,21 +159,22 @@ class Outbox:
     # --- the thread ---------------------------------------------------------------------------
 
     def _run(self) -> None:
-        pause = FIRST_PAUSE_S
+        self._line = self._guarded(lambda: line.load(self.store, self._peer_id)) or line.Line()
         while not self._stop.is_set():
+            left = self._line.next_try - time.time()
+            if 0 < left <= 2 * LONGEST_PAUSE_S:  # more than that: the clock was set back
+                self._stop.wait(left)
+                continue
             try:
-                self._drain()
-                self._told = ""
-                pause = FIRST_PAUSE_S
-                self._sleep_until_nudged(COUNTERS_EVERY_S)
-            except (TransientError, RefusedError) as error:
-                self._tell(error)
-                # Jitter, so that the nodes of a swarm do not all return at the same moment.
-                self._stop.wait(pause * random.uniform(0.7, 1.3))
-                pause = min(LONGEST_PAUSE_S, pause * 2)
+                self._pass()
+                self._mend()
+                self._sleep_until_nudged(self._rest_s())
             except WaggleError as error:
-                self._tell(error, "error")
-                self._stop.wait(LONGEST_PAUSE_S)
+                self._fail(error)
+            except Exception as error:
+                # A bug must not end the thread: what the node earns would never be sent.
+                log.exception("a pass of the outbox failed")
+                self._fail(WaggleError("The outbox failed", repr(error), "Please report it"))
 
     def _sleep_until_nudged(self, timeout_s: float) -> None:
         try:
@@ -143,137 +182,120 @@ class Outbox:
         except queue.Empty:
             pass  # time to look at the counters
 
-    def _drain(self) -> None:
-        """Send everything that is due; raises at the first thing that must wait."""
+    def _rest_s(self) -> float:
+        """Until the next look: at the counters, at a row that waits, or at the policy."""
+        mine = (self._swarm, self._peer_id)
+        first = self.store.ask(reads.next_try, *mine)
+        still = self.store.ask(reads.waiting, *mine)
+        due_at = self._policy.due_at(still.since) if still.rounds else None
+        times = [each for each in (first, due_at) if each is not None]
+        left = min((each - time.time() for each in times), default=COUNTERS_EVERY_S)
+        return max(0.02, min(COUNTERS_EVERY_S, left))
+
+    def _pass(self) -> None:
+        """Do everything that is due; raises at the first thing that must wait."""
         coordinator = self._factory()
         if coordinator.swarm != self._swarm:
-            self._swarm, self._registered = coordinator.swarm, False
+            self._swarm, self._registered, self._looked_back = coordinator.swarm, False, False
+        self._who = (coordinator.account, coordinator.kind)
+        mine = (self._swarm, self._peer_id)
+        for row in self.store.gather(*mine, self._policy):
+            telling.row(self._emit, row)
+        if not coordinator.can_submit:
+            self._owner = coordinator.owner_of(self._peer_id) or ""
+            self._read_counters(coordinator)
+            raise _read_only()
         if not self._registered:
             self._register(coordinator)
-        while not self._stop.is_set():
-            due = self.store.due(self._swarm, self._peer_id)
-            if not due:
-                break
-            # One at a time: a newer round's reward may have come in and goes first.
-            self._submit(coordinator, due[0])
+        if not self._looked_back:
+            self._settlement.look_back(coordinator)
+            self._looked_back = True
+        try:
+            self._send_all(coordinator)
+        except (TransientError, RefusedError):
+            # Whether there is gas left is worth knowing just when nothing can be sent.
+            self._guarded(lambda: self._read_counters(coordinator))
+            raise
+        if self._settlement.settle(coordinator):
+            self._registered = False
         self._read_counters(coordinator)
+        self._count()
 
     def _register(self, coordinator: Coordinator) -> None:
-        """Bind the peer id to this account, unless it is. RefusedError when it is another's."""
-        row, fresh = self.store.ensure_registration(self._swarm, self._peer_id)
-        if fresh:
-            self._announce(row)
-        owner = coordinator.owner_of(self._peer_id)
-        tx_hash = ""
-        if owner is None:
-            row = self._move(row, "sent")
-            try:
-                tx_hash = coordinator.register(self._peer_id).tx_hash
-            except RefusedError as error:
-                if error.code != "PeerIdAlreadyRegistered":
-                    self._move(row, "failed", error=error)
-                    raise
-            owner = coordinator.owner_of(self._peer_id)
-        if owner is not None and owner.lower() != coordinator.account.lower():
-            stranger = RefusedError(
-                f"Peer {self._peer_id} belongs to account {owner} in this swarm",
-                f"a peer id is bound to the first account that registered it; this node's is "
-                f"{coordinator.account}",
-                "Restore the account folder that belongs to this identity, or start with a new "
-                "identity; what is due stays in the outbox",
-                code="InvalidVoterPeerId",
+        try:
+            self._owner = registration.ensure(
+                self.store, self._sender, self._emit, coordinator, self._peer_id
             )
-            if row.status != "failed":
-                self._move(row, "failed", error=stranger)
-            raise stranger
-        if row.status != "confirmed":
-            self._move(row, "confirmed", tx_hash=tx_hash)
+        except RefusedError:
+            self._owner = coordinator.owner_of(self._peer_id) or ""
+            raise
         self._registered = True
 
-    def _submit(self, coordinator: Coordinator, row: OutboxRow) -> None:
-        if self._is_there(coordinator, row):
-            self._move(row, "confirmed")
-            return
-        row = self._move(row, "sent")
-        try:
-            if row.kind == "reward":
-                tx_hash = coordinator.submit_reward(
-                    row.round, row.stage, int(row.value), row.peer_id
-                ).tx_hash
-            else:
-                tx_hash = coordinator.submit_winners(row.round, row.winners, row.peer_id).tx_hash
-        except RefusedError as error:
-            if error.code in ALREADY_THERE:
-                self._move(row, "confirmed")
-            else:
-                self._move(row, "failed", error=error)
-                self._incident(error, row.round, "error")
-            return
-        except TransientError as error:
-            self._move(row, "pending", error=error)
-            raise
-        self._move(row, "confirmed", tx_hash=tx_hash)
+    def _unregister(self) -> None:
+        self._registered = False
 
-    def _is_there(self, coordinator: Coordinator, row: OutboxRow) -> bool:
-        if row.kind == "reward":
-            return coordinator.has_reward(row.round, row.stage, row.peer_id)
-        return coordinator.has_voted(row.round, row.peer_id)
+    def _send_all(self, coordinator: Coordinator) -> None:
+        while not self._stop.is_set() and self._registered:
+            due = self.store.due(self._swarm, self._peer_id, time.time(), limit=1)
+            if not due:
+                return
+            # One at a time: a newer round's reward may have come in and goes first.
+            row = self._sender.send(coordinator, due[0])
+            self._counters_due = self._counters_due or row.status == "confirmed"
 
     def _read_counters(self, coordinator: Coordinator) -> None:
         if not self._counters_due or time.monotonic() - self._counters_at < COUNTERS_EVERY_S:
             return
-        counted = coordinator.counters(self._peer_id)
+        self._emit(figures.counters(coordinator, self._peer_id))
         self._counters_at = time.monotonic()
         self._counters_due = False
-        self._emit(events.CountersRead(**counted))
 
     # --- telling ------------------------------------------------------------------------------
 
-    def _move(
-        self,
-        row: OutboxRow,
-        status: str,
-        *,
-        tx_hash: str = "",
-        error: WaggleError | None = None,
-    ) -> OutboxRow:
-        code = getattr(error, "code", "") if error is not None else ""
-        sentence = str(error) if error is not None else ""
-        now = self.store.update(row, status, tx_hash=tx_hash, error=sentence, code=code)
-        self._counters_due = self._counters_due or status == "confirmed"
-        self._announce(now)
-        return now
+    def _count(self) -> None:
+        """Tell what the ledger adds up to, when that has changed."""
+        if not self._swarm:
+            return
+        counted = figures.counted(self.store, self._swarm, self._peer_id, self._policy, self._line)
+        account, kind = self._who
+        counted = replace(counted, account=account, coordinator=kind, owner=self._owner)
+        if self._counted is None or not figures.same(counted, self._counted):
+            self._counted = counted
+            self._emit(counted)
 
-    def _announce(self, row: OutboxRow) -> None:
-        self._emit(
-            events.SubmissionChanged(
-                round=None if row.round == NO_ROUND else row.round,
-                kind=row.kind,
-                stage=row.stage,
-                status=row.status,
-                value=row.value,
-                tx_hash=row.tx_hash,
-                error=row.error,
-            )
-        )
+    def _mend(self) -> None:
+        self._told, self._hopeless = "", False
+        if not self._line.is_open():
+            self._line = line.Line()
+            line.save(self.store, self._peer_id, self._line)
+            self._count()
 
-    def _tell(self, error: WaggleError, level: str = "warning") -> None:
-        """Once per cause, not once per attempt."""
+    def _fail(self, error: WaggleError) -> None:
+        """Pause the line; tell once per cause, not once per attempt."""
+        self._hopeless = isinstance(error, RefusedError)
+        outside = isinstance(error, (TransientError, RefusedError))
+        first = FIRST_PAUSE_S if outside else LONGEST_PAUSE_S
+        self._line = line.failed(self._line, error, first, LONGEST_PAUSE_S)
+        self._guarded(lambda: line.save(self.store, self._peer_id, self._line))
         if error.what != self._told:
             self._told = error.what
-            self._incident(error, None, "error" if isinstance(error, RefusedError) else level)
+            if self._line.code != "ReadOnly":  # somebody chose that
+                telling.trouble(self._emit, error)
+        self._guarded(self._count)
 
-    def _incident(self, error: WaggleError, round: int | None, level: str) -> None:
-        code = getattr(error, "code", "") or (
-            "disk" if isinstance(error, StorageError) else "chain_unreachable"
-        )
-        self._emit(
-            events.Incident(
-                round=round,
-                code=code,
-                what=error.what,
-                why=error.why,
-                next_step=error.next_step,
-                level=level,
-            )
-        )
+    def _guarded(self, act: Callable[[], Answer]) -> Answer | None:
+        """For what must not hide the error that led to it."""
+        try:
+            return act()
+        except (TransientError, RefusedError, StorageError) as error:
+            log.debug("left out: %s", error)
+            return None
+
+
+def _read_only() -> RefusedError:
+    return RefusedError(
+        "Nothing is submitted: this node only reads from its coordinator",
+        "chain.coordinator is read-only; what it trains is kept in the ledger",
+        "Set chain.coordinator to wallet or login, and the rounds that wait are submitted",
+        code="ReadOnly",
+    )

@@ -11,8 +11,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from core.chain.ledger import LedgerRow, LedgerStore
+from core.chain import ledger_reads as reads
+from core.chain.ledger import LedgerStore
+from core.chain.ledger_rows import LedgerRow
 from core.errors import StorageError
+from core.protocols import Receipt
 
 SWARMS = st.sampled_from(["1:0xa", "1:0xb"])
 PEERS = st.sampled_from(["p", "q"])
@@ -60,14 +63,28 @@ class LedgerMachine(RuleBasedStateMachine):
         assert fresh == ((swarm, peer, "register", -1) not in self.rows)
         self.rows.setdefault((swarm, peer, "register", -1), row.status)
 
-    @rule(swarm=SWARMS, peer=PEERS, status=st.sampled_from(["sent", "confirmed", "failed"]))
-    def move(self, swarm: str, peer: str, status: str) -> None:
+    @rule(swarm=SWARMS, peer=PEERS, step=st.sampled_from(["send", "confirm", "fail", "put off"]))
+    def move(self, swarm: str, peer: str, step: str) -> None:
         due = self.store.due(swarm, peer)
-        if due:
-            row = self.store.update(due[0], status, tx_hash="0x1", error="e", code="c")
-            assert (row.status, row.tx_hash, row.error) == (status, "0x1", "e")
-            assert row.attempts == due[0].attempts + (status == "sent")
-            self.rows[(swarm, peer, row.kind, row.round)] = status
+        if not due:
+            return
+        if step == "send":
+            row = self.store.sending(due[0])
+            self.store.sent_as(row, f"0x{row.attempts}")
+            row = self.store.row(row.id)
+            assert (row.attempts, row.tx_hash) == (due[0].attempts + 1, f"0x{row.attempts}")
+            assert row.hashes[-1] == row.tx_hash
+        elif step == "confirm":
+            row = self.store.confirm(due[0], Receipt("0x1", 7, 2**70, 2**70))
+            assert (row.tx_hash, row.block, row.failures) == ("0x1", 7, 0)
+        elif step == "fail":
+            row = self.store.fail(due[0], "why", "code")
+            assert (row.error, row.code) == ("why", "code")
+        else:
+            row = self.store.put_off(due[0], "pending", 5e9, "later")
+            assert row.id not in {each.id for each in self.store.due(swarm, peer, 4e9)}
+            assert row.id in {each.id for each in self.store.due(swarm, peer, 6e9)}
+        self.rows[(swarm, peer, row.kind, row.round)] = row.status
 
     @rule()
     def reopen(self) -> None:
@@ -99,6 +116,8 @@ class LedgerMachine(RuleBasedStateMachine):
         assert (totals.rounds, totals.reward) == (len(sums), sum(sums))
         assert totals.pending == len(still)
         assert totals.confirmed + totals.failed == len(mine) - len(still)
+        sent = [v[0] for k, v in self.rounds.items() if (*k[:2], "reward", k[2]) in still]
+        assert sum(totals.value.get(each, 0) for each in ("pending", "sent")) == sum(sent)
 
 
 LedgerMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
@@ -123,7 +142,7 @@ def test_it_shares_the_file_with_another_writer(tmp_path: Path) -> None:
     store.record_round(LedgerRow("s", "p", 1, 0, 1, 1.0, ["p"], 0.0))
     assert store.has_round("s", "p", 1, 0)
     assert other.execute("SELECT COUNT(*) FROM ledger").fetchone() == (1,)
-    assert store.latest_swarm("p") == "s"
-    assert store.latest_swarm("q") == ""
+    assert store.ask(reads.latest_swarm, "p") == "s"
+    assert store.ask(reads.latest_swarm, "q") == ""
     other.close()
     store.close()

@@ -1,0 +1,168 @@
+"""Brings one row of the outbox to the coordinator, exactly once.
+
+Before a row is sent the coordinator is asked whether it has it, and whether the round has come;
+the hash of its transaction is on disk before its receipt is waited for. So a lost answer, a crash
+at any step, or a second start ends in a confirmation and never in a second submission (the
+contract refuses one as well).
+
+What the contract refuses by a name that will not change is final. What may mend itself is tried
+again for ever, and a refusal that nobody can name is tried for some hours before it counts.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from core.chain import line, telling
+from core.chain.ledger import LedgerStore
+from core.chain.ledger_rows import ELSEWHERE, OutboxRow
+from core.errors import RefusedError, StorageError, TransientError, WaggleError
+from core.protocols import Coordinator, Receipt
+
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 600.0
+"""Of a row that has to wait for itself; the line to the chain has its own."""
+LOOK_EVERY_S = 1.0
+UNMINED_S = 20.0
+"""A transaction that is out is waited for so long before another is sent for its row."""
+MAX_DOUBTS = 24
+"""Refusals without a name that is known, in a row, until one counts: about three hours."""
+
+ALREADY_THERE = {"RewardAlreadySubmitted", "WinnerAlreadyVoted"}
+FINAL = {"InvalidStageNumber", "InvalidVote"}
+"""Of the contract's errors, those that will be the same tomorrow."""
+NOT_OURS = "InvalidVoterPeerId"
+NOT_YET = "InvalidRoundNumber"
+OF_THE_LINE = {"ReadOnly", "WrongChain", "NoContract"}
+"""Codes that concern every row alike."""
+
+log = logging.getLogger(__name__)
+
+
+class Sender:
+    """Sends rows of one store. Thread `outbox` only."""
+
+    def __init__(self, store: LedgerStore, emit: telling.Emit, on_stranger: Callable[[], None]):
+        """on_stranger: called when the contract does not take this peer id from this account."""
+        self._store = store
+        self._emit = emit
+        self._on_stranger = on_stranger
+
+    def send(self, coordinator: Coordinator, row: OutboxRow) -> OutboxRow:
+        """One attempt; the row as it is now. It is open still when it has to wait for itself.
+
+        TransientError, or RefusedError, for what stands in the way of all rows.
+        """
+        there = self.found(coordinator, row)
+        if there is not None:
+            return there
+        now_s, out_until = time.time(), row.sent_at + UNMINED_S
+        if row.status == "sent" and row.hashes and row.sent_at <= now_s < out_until:
+            # Another transaction would only pay to be refused when this one is mined after all.
+            return self._store.wait(row, min(out_until, now_s + LOOK_EVERY_S))
+        now = coordinator.round_and_stage()
+        if (row.round, row.stage) > now:
+            return self._put_off(row, "pending", _not_reached(row, now), code=NOT_YET)
+        row = telling.row(self._emit, self._store.sending(row))
+        try:
+            receipt = self._submit(coordinator, row)
+        except RefusedError as error:
+            return self._refused(coordinator, row, error)
+        except TransientError as error:
+            row = self._as_stored(row)
+            self._put_off(row, "sent" if row.hashes else "pending", error, time.time())
+            raise
+        return telling.row(self._emit, self._store.confirm(row, receipt))
+
+    def found(self, coordinator: Coordinator, row: OutboxRow) -> OutboxRow | None:
+        """The row, confirmed, if the coordinator has it already; None if not."""
+        if not is_there(coordinator, row):
+            return None
+        receipt = receipt_of(coordinator, row)
+        if receipt is not None:
+            return telling.row(self._emit, self._store.confirm(row, receipt))
+        # Sent, and nothing of ours was mined: the answer with the hash was lost, unless this node
+        # knows all its hashes or has never sent it.
+        code = "" if row.attempts and not row.hashes else ELSEWHERE
+        seen = Receipt(row.tx_hash if not code else "", coordinator.head())
+        return telling.row(self._emit, self._store.confirm(row, seen, code))
+
+    def _submit(self, coordinator: Coordinator, row: OutboxRow) -> Receipt:
+        def on_sent(tx_hash: str) -> None:
+            try:
+                self._store.sent_as(row, tx_hash)
+            except StorageError as error:
+                # The answer of the coordinator still tells; only the receipt is harder to find.
+                log.warning("the hash %s of %s is not noted: %s", tx_hash, row.kind, error)
+
+        if row.kind == "register":
+            return coordinator.register(row.peer_id, on_sent)
+        if row.kind == "reward":
+            return coordinator.submit_reward(
+                row.round, row.stage, int(row.value), row.peer_id, on_sent
+            )
+        return coordinator.submit_winners(row.round, row.winners, row.peer_id, on_sent)
+
+    def _refused(self, coordinator: Coordinator, row: OutboxRow, error: RefusedError) -> OutboxRow:
+        row = self._as_stored(row)
+        if error.code in ALREADY_THERE and (there := self.found(coordinator, row)):
+            return there
+        if error.code in OF_THE_LINE:
+            self._put_off(row, "pending", error, time.time(), code=error.code)
+            raise error
+        if error.code == NOT_OURS:
+            self._on_stranger()
+        elif error.code in FINAL or (row.code == error.code and row.failures >= MAX_DOUBTS):
+            telling.trouble(self._emit, error, row.round)
+            return telling.row(self._emit, self._store.fail(row, str(error), error.code))
+        return self._put_off(row, "pending", error, code=error.code)
+
+    def _put_off(
+        self,
+        row: OutboxRow,
+        status: str,
+        error: WaggleError,
+        until: float | None = None,
+        code: str = "",
+    ) -> OutboxRow:
+        """until: Unix seconds; by default after a pause that grows with each failure."""
+        if until is None:
+            failures = row.failures + 1 if row.code == code else 1
+            until = time.time() + line.pause_s(failures, FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        moved = self._store.put_off(row, status, until, str(error), code)
+        return telling.row(self._emit, moved)
+
+    def _as_stored(self, row: OutboxRow) -> OutboxRow:
+        """With the hashes that became known while it was sent."""
+        return self._store.row(row.id)
+
+
+def is_there(coordinator: Coordinator, row: OutboxRow) -> bool:
+    """Whether the coordinator has it, whoever brought it."""
+    if row.kind == "register":
+        return coordinator.owner_of(row.peer_id) is not None
+    if row.kind == "reward":
+        return coordinator.has_reward(row.round, row.stage, row.peer_id)
+    return coordinator.has_voted(row.round, row.peer_id)
+
+
+def receipt_of(coordinator: Coordinator, row: OutboxRow) -> Receipt | None:
+    """Of the transaction of this row that was mined, if one was. TransientError."""
+    for tx_hash in reversed(row.hashes):
+        try:
+            receipt = coordinator.receipt(tx_hash)
+        except RefusedError:
+            continue  # mined, and failed: not this one
+        if receipt is not None:
+            return receipt
+    return None
+
+
+def _not_reached(row: OutboxRow, now: tuple[int, int]) -> TransientError:
+    return TransientError(
+        f"The coordinator is at round {now[0]}, this {row.kind} is of round {row.round}",
+        "its chain went back, or the node trained for another swarm",
+        "It is kept, and sent when the coordinator gets there",
+    )

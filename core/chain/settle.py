@@ -1,0 +1,101 @@
+"""From confirmed to credited, and back: what a reorganisation took away is found and sent again.
+
+A submission is credited when its receipt is `confirmations` blocks deep and the coordinator itself
+still says that it has it. One that the coordinator has lost goes back to be sent.
+"""
+
+from __future__ import annotations
+
+from core.chain import ledger_reads as reads
+from core.chain import telling
+from core.chain.ledger import LedgerStore
+from core.chain.ledger_rows import ELSEWHERE, REORGANISED, OutboxRow
+from core.chain.sender import is_there, receipt_of
+from core.errors import TransientError
+from core.protocols import Coordinator, Receipt
+
+AT_ONCE = 256
+"""Rows looked at in one pass, at most."""
+LOOK_BACK = 512
+"""Credited rows looked at when a chain seems to have gone back."""
+
+
+class Settlement:
+    """Of one store, peer and swarm. Thread `outbox` only."""
+
+    def __init__(
+        self, store: LedgerStore, emit: telling.Emit, peer_id: str, confirmations: int
+    ) -> None:
+        self._store = store
+        self._emit = emit
+        self._peer_id = peer_id
+        self._confirmations = confirmations
+
+    def settle(self, coordinator: Coordinator) -> int:
+        """Credit what is deep enough; how many rows had to go back. TransientError."""
+        rows = self._store.ask(reads.confirmed, coordinator.swarm, self._peer_id, 0, AT_ONCE)
+        if not rows:
+            return 0
+        head = coordinator.head()
+        lost = [row for row in rows if not self._holds(coordinator, row, head)]
+        return self._take_back(lost)
+
+    def look_back(self, coordinator: Coordinator) -> int:
+        """Whether the newest credited rows are still there, as they are unless the chain was
+        replaced by an older copy of itself; how many had to go back. One question if all is well.
+        """
+        lost: list[OutboxRow] = []
+        before = 2**62
+        while len(lost) < LOOK_BACK:
+            mine = (coordinator.swarm, self._peer_id)
+            rows = self._store.ask(reads.newest_credited, *mine, before, 16)
+            for row in rows:
+                if is_there(coordinator, row):
+                    return self._take_back(lost)
+                lost.append(row)
+                before = row.id
+            if not rows:
+                break
+        return self._take_back(lost)
+
+    def _holds(self, coordinator: Coordinator, row: OutboxRow, head: int) -> bool:
+        """False when the coordinator does not have it any more."""
+        if not row.block:  # nobody told its block: it was there by now
+            self._store.confirm(row, _seen(row, head), row.code)
+            return True
+        if row.block <= head < row.block + self._confirmations - 1:
+            return True
+        there = is_there(coordinator, row)
+        receipt = receipt_of(coordinator, row)
+        if not there:
+            return receipt is not None  # two answers that do not fit: ask again later
+        if receipt is not None and receipt.block not in (0, row.block):
+            telling.row(self._emit, self._store.confirm(row, receipt))
+        elif receipt is None and row.hashes and row.code != ELSEWHERE:
+            seen = Receipt("", head)
+            telling.row(self._emit, self._store.confirm(row, seen, ELSEWHERE))
+        elif head >= row.block:
+            telling.row(self._emit, self._store.credit(row))
+        return True
+
+    def _take_back(self, rows: list[OutboxRow]) -> int:
+        if not rows:
+            return 0
+        error = TransientError(
+            f"The chain went back and lost {_many(rows)}",
+            "a reorganisation, or an older copy of the chain, took their blocks away",
+            "Nothing to do: they are looked for, and sent again if they do not come back",
+        )
+        for row in rows:
+            back = self._store.take_back(row, str(error), REORGANISED)
+            telling.row(self._emit, back)
+        telling.trouble(self._emit, error, rows[0].round)
+        return len(rows)
+
+
+def _seen(row: OutboxRow, head: int) -> Receipt:
+    return Receipt(row.tx_hash, head, row.gas_used, row.fee_wei)
+
+
+def _many(rows: list[OutboxRow]) -> str:
+    return "a submission" if len(rows) == 1 else f"{len(rows)} submissions"
