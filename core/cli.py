@@ -244,6 +244,12 @@ def _identity_verify(args: argparse.Namespace, home: Home) -> int:
     return verify(home, load, args.backup, args.passphrase_file, args.json)
 
 
+def _account(args: argparse.Namespace, home: Home) -> int:
+    from core.account.commands import run
+
+    return run(args, home, lambda: _load(args, home))
+
+
 def _invite(args: argparse.Namespace, home: Home) -> int:
     from core.swarm.invite_commands import make
 
@@ -305,6 +311,11 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Home], int]] = {
     "identity backup": _identity_backup,
     "identity restore": _identity_restore,
     "identity verify": _identity_verify,
+    "account new": _account,
+    "account import": _account,
+    "account show": _account,
+    "account passphrase": _account,
+    "account export": _account,
     "invite": _invite,
     "join": _join,
     "config show": _config,

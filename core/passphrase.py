@@ -40,21 +40,26 @@ def ask(prompt: str, new: Callable[[str], None] | None = None, variable: str = B
 
     new: for a new one, which is asked for twice: raises what is wrong with it.
     """
+    instead = f"Give it with --passphrase-file FILE, or in the environment variable {variable}"
+    first = ask_for(prompt, instead)
+    if new is None:
+        return first
+    new(first)
+    if ask_for("The same again", instead) != first:
+        raise WaggleError("The two passphrases differ", "", "Nothing was written; try again")
+    return first
+
+
+def ask_for(prompt: str, instead: str = "") -> str:
+    """Any secret, typed on the terminal without an echo. instead: what to do where there is no
+    terminal, which is a WaggleError."""
     import getpass
 
     if not sys.stdin.isatty():
         raise WaggleError(
-            "A passphrase is needed, and there is no terminal to ask for it",
-            "standard input is not one",
-            f"Give it with --passphrase-file FILE, or in the environment variable {variable}",
+            f"There is no terminal to ask on: {prompt}", "standard input is not one", instead
         )
-    first = getpass.getpass(f"{prompt}: ")
-    if new is None:
-        return first
-    new(first)
-    if getpass.getpass("The same again: ") != first:
-        raise WaggleError("The two passphrases differ", "", "Nothing was written; try again")
-    return first
+    return getpass.getpass(f"{prompt}: ")
 
 
 def from_file(path: Path) -> str:

@@ -126,14 +126,16 @@ def _set_aside(folder: Path) -> None:
 
 
 def set_passphrase(home: Home, wallet: Wallet, passphrase: str | None) -> None:
-    """Lock the opened account anew. None: a random passphrase, beside the keystore."""
-    from core.chain.account import creating, write
+    """Lock the opened account anew. None: a random passphrase, beside the keystore, if there is
+    none yet: to replace one that lies there, by another, would gain nothing and could fail."""
+    from core.chain.account import creating, is_locked, write
 
     check_free(home, aside=True)
     with creating(home.account):
         if existing(home) != wallet.address:
             raise WaggleError("The account was changed meanwhile", "", "Try again")
-        write(home.account, wallet.key(), passphrase)
+        if passphrase is not None or is_locked(home.account):
+            write(home.account, wallet.key(), passphrase)
 
 
 def export_keystore(home: Home, wallet: Wallet, target: Path, passphrase: str) -> Path:

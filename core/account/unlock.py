@@ -73,6 +73,39 @@ def unlock(effective: Effective, home: Home) -> Unlocked:
     inherited = passphrase.taken(passphrase.ACCOUNT) or ""
     if not effective.config.chain.enabled or not is_locked(home.account):
         return Unlocked(passphrase=inherited)
+    return _unlocked(effective, home, inherited)
+
+
+def open_account(effective: Effective, home: Home) -> Wallet:
+    """The account that is there, for a command of its owner, whether it is locked or not.
+
+    Raises what `unlock` and `core.chain.account.load_or_create` raise.
+    """
+    from core.chain.account import is_locked, load_or_create
+
+    if not is_locked(home.account):
+        return load_or_create(home.account)
+    wallet = _unlocked(effective, home, passphrase.taken(passphrase.ACCOUNT) or "").wallet
+    assert wallet is not None
+    return wallet
+
+
+def described(effective: Effective, home: Home) -> str:
+    """What opens the account at the next start, in words. Opens nothing, asks nobody."""
+    from core.chain.account import is_locked
+
+    if not is_locked(home.account):
+        return "the random passphrase beside it"
+    try:
+        given = find(effective, os.environ.get(passphrase.ACCOUNT, ""))
+    except ConfigError as error:
+        return f"its owner's passphrase, but: {error.what}"
+    if given is None:
+        return "its owner's passphrase, asked for at the terminal: no restart without a keyboard"
+    return f"its owner's passphrase, given in {given.source}"
+
+
+def _unlocked(effective: Effective, home: Home, inherited: str) -> Unlocked:
     given = find(effective, inherited)
     if given is None:
         return _asked(home)
@@ -91,15 +124,14 @@ def unlock_children(effective: Effective, home: Home) -> dict[str, str]:
     return {passphrase.ACCOUNT: unlocked.passphrase}
 
 
-def find(effective: Effective, inherited: str = "") -> Given | None:
+def find(effective: Effective, inherited: str) -> Given | None:
     """The passphrase from the first place that has one, a person left out. ConfigError when a file
-    that was named cannot be read."""
+    that was named cannot be read. inherited: what WAGGLE_PASSPHRASE says."""
     file = effective.config.chain.passphrase_file
     if file:
         return _of_file(Path(file).expanduser(), "chain.passphrase_file")
-    text = inherited or passphrase.taken(passphrase.ACCOUNT)
-    if text:
-        return Given(text, f"the environment variable {passphrase.ACCOUNT}")
+    if inherited:
+        return Given(inherited, f"the environment variable {passphrase.ACCOUNT}")
     folder = os.environ.get(CREDENTIALS)
     if folder and (Path(folder) / CREDENTIAL).exists():
         return _of_file(Path(folder) / CREDENTIAL, "systemd")
@@ -127,7 +159,7 @@ def _opened(home: Home, given: Given) -> Wallet:
         raise ConfigError(
             f"The account {address_of(home.account)} is not opened by the passphrase that was "
             f"given in {given.source}",
-            "it is another one",
+            "",
             "Correct it; `waggle account import --help` is the way back when it is lost",
         ) from None
 
@@ -144,7 +176,7 @@ def _asked(home: Home) -> Unlocked:
             f"Give it in {PLACES}; `waggle account passphrase --help` tells more",
         )
     for last in [False] * (TRIES - 1) + [True]:
-        text = passphrase.ask(f"Passphrase of the account {address}")
+        text = passphrase.ask_for(f"Passphrase of the account {address}")
         try:
             return Unlocked(_opened(home, Given(text, "answer to the question")), text)
         except ConfigError:

@@ -40,6 +40,14 @@ def kind_of(text: str) -> str:
     )
 
 
+def is_secret(text: str) -> bool:
+    """Whether somebody typed a key, a phrase or a keystore where a path belongs."""
+    try:
+        return bool(kind_of(text))
+    except WaggleError:
+        return False
+
+
 def key_in(
     data: bytes,
     shown: str,
@@ -61,7 +69,9 @@ def key_in(
     if kind == PHRASE:
         return account_phrase.key_of(text, path)
     if kind == KEY:
-        return on_the_curve(bytes.fromhex(text.strip()[-64:]))
+        key = bytes.fromhex(text.strip()[-64:])
+        address_of(key)
+        return key
     return _in_keystore(data, shown, password)
 
 
@@ -93,14 +103,13 @@ def read_file(source: Path) -> bytes:
         ) from error
 
 
-def on_the_curve(key: bytes) -> bytes:
+def address_of(key: bytes) -> str:
     """WaggleError for zero, and for what is not below the order of the curve."""
     from eth_account import Account
 
     try:
-        Account.from_key(key)
+        return str(Account.from_key(key).address)
     except ValueError:
         raise WaggleError(
             "That is not a private key of Ethereum's curve", "", "Copy it anew from the wallet"
         ) from None
-    return key
