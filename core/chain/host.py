@@ -46,9 +46,11 @@ class ServicesHost:
         round_timeout_s: float,
         public: str = LOOPBACK,
         manager: Path | None = None,
+        calls_per_s: float = 0.0,
         emit: Callable[[events.Event], None],
     ) -> None:
-        """manager: account folder of the node that may publish bootnodes; none when left out."""
+        """manager: account folder of the node that may publish bootnodes; none when left out.
+        calls_per_s: what the devnet answers each other address; 0 is no limit."""
         self._folder = folder
         self._log = log
         self._arguments = [
@@ -56,6 +58,7 @@ class ServicesHost:
             *("--port", str(port)),
             *("--round-timeout", str(round_timeout_s)),
             *("--public", public),
+            *("--calls-per-s", str(calls_per_s)),
             *(("--manager", str(manager)) if manager is not None else ()),
         ]
         self._emit = emit

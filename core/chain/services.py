@@ -43,14 +43,17 @@ class SwarmServices:
         round_timeout_s: float,
         public: str = LOOPBACK,
         manager: Path | None = None,
+        calls_per_s: float = 0.0,
     ) -> None:
         """public: where others reach the devnet. manager: the account folder of the node that
-        hosts, which may publish bootnodes. StorageError, or WaggleError when the port is taken."""
+        hosts, which may publish bootnodes. calls_per_s: of each other address; 0 is no limit.
+        StorageError, or WaggleError when the port is taken."""
         from core.chain.account import load_or_create
         from core.chain.chainclient import ChainClient
         from core.chain.clock import Clock
         from core.chain.devnet import Devnet
         from core.chain.evm import Evm
+        from core.chain.limits import Limits
         from core.chain.rpcmethods import RpcMethods
 
         with storage_errors(folder):
@@ -66,7 +69,8 @@ class SwarmServices:
         if manager is not None:
             self._let_publish(manager)
         self.clock = Clock(self.evm, self.client, round_timeout_s, self._on_error)
-        methods = RpcMethods(self.evm, {"waggle_clock": lambda params: self.clock.shown()})
+        clock = {"waggle_clock": lambda params: self.clock.shown()}
+        methods = RpcMethods(self.evm, clock, Limits(calls_per_s))
         self.devnet = _listening(Devnet, methods, port, public, read_services(folder))
 
     def _let_publish(self, manager: Path) -> None:
@@ -158,6 +162,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--round-timeout", type=float, default=120.0)
     parser.add_argument("--public", default=LOOPBACK)
     parser.add_argument("--manager", type=Path)
+    parser.add_argument("--calls-per-s", type=float, default=0.0)
     arguments = parser.parse_args(argv)
     out = os.fdopen(children.claim_stdout(), "w", buffering=1)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
@@ -168,6 +173,7 @@ def main(argv: list[str] | None = None) -> int:
             arguments.round_timeout,
             arguments.public,
             arguments.manager,
+            arguments.calls_per_s,
         )
         found = services.start()
     except WaggleError as error:
