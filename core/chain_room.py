@@ -58,6 +58,7 @@ class ChainRoom:
                 round_timeout_s=config.swarm.round_timeout_s,
                 public=config.chain.devnet_host,
                 manager=home.account,
+                calls_per_s=config.chain.devnet_calls_per_s,
                 emit=emit,
             )
         elif not (config.chain.rpc_url and config.chain.contract):

@@ -274,6 +274,13 @@ class ChainSection:
     devnet_port: int = setting(
         0, "Port of the devnet; 0 lets the system choose.", low=0, high=65_535
     )
+    devnet_calls_per_s: float = setting(
+        50.0,
+        "Calls per second that the devnet answers each other address, and with it their"
+        " transactions (docs/devnet.md); 0 is no limit. This machine has none.",
+        low=0,
+        high=100_000,
+    )
     passphrase_file: str = setting(
         "",
         "File with the passphrase of an account that its owner locked; its first line counts. See"
