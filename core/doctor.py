@@ -154,10 +154,9 @@ def _identity(home: Home, effective: Effective) -> Iterator[Check]:
 
 
 def _account(home: Home, effective: Effective) -> Iterator[Check]:
-    from core.chain.account import address_of
+    from core import doctor_account
 
-    address = address_of(home.account)
-    yield Check("account", True, address or "none yet, made on the first start")
+    yield from doctor_account.checks(home, effective)
 
 
 def _model(home: Home, effective: Effective) -> Iterator[Check]:

@@ -109,7 +109,7 @@ def _unlocked(effective: Effective, home: Home, inherited: str) -> Unlocked:
     given = find(effective, inherited)
     if given is None:
         return _asked(home)
-    return Unlocked(_opened(home, given), given.text)
+    return Unlocked(opened(home, given), given.text)
 
 
 def unlock_children(effective: Effective, home: Home) -> dict[str, str]:
@@ -149,7 +149,8 @@ def _of_file(path: Path, named_by: str) -> Given:
         ) from error
 
 
-def _opened(home: Home, given: Given) -> Wallet:
+def opened(home: Home, given: Given) -> Wallet:
+    """ConfigError when it is another passphrase."""
     from core.chain.account import address_of, unlock
     from core.chain.account_files import WrongPassphrase
 
@@ -178,7 +179,7 @@ def _asked(home: Home) -> Unlocked:
     for last in [False] * (TRIES - 1) + [True]:
         text = passphrase.ask_for(f"Passphrase of the account {address}")
         try:
-            return Unlocked(_opened(home, Given(text, "answer to the question")), text)
+            return Unlocked(opened(home, Given(text, "answer to the question")), text)
         except ConfigError:
             if last:
                 raise
