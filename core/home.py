@@ -49,6 +49,11 @@ class Home:
         return self.path / "account"
 
     @property
+    def members(self) -> Path:
+        """Who may submit through this home's login proxy, each with an account."""
+        return self.path / "members"
+
+    @property
     def config(self) -> Path:
         return self.path / "config.yaml"
 
@@ -77,6 +82,11 @@ class Home:
     def leaderboard(self) -> Path:
         """What was read of the coordinator's events, so that a start does not read them all."""
         return self.path / "leaderboard.json"
+
+    @property
+    def look(self) -> Path:
+        """What somebody saw when the console was last looked at."""
+        return self.path / "look.json"
 
     @property
     def run(self) -> Path:

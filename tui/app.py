@@ -16,9 +16,11 @@ from collections.abc import Callable
 from typing import Any
 
 from textual.app import App
+from textual.events import AppBlur, AppFocus, Event, InputEvent
 from textual.screen import Screen
 
 from core import events
+from core.away import Away
 from core.config import Effective
 from core.errors import WaggleError
 from core.home import Home
@@ -31,6 +33,7 @@ from tui.glyphs import glyphs
 from tui.log_buffer import LogBuffer
 from tui.node_like import Loader, NodeFactory, NodeLike, make_node, read_history
 from tui.palette import palette
+from tui.presence import Presence
 from tui.text import clean
 from tui.views import Headline
 
@@ -86,6 +89,8 @@ class WaggleApp(App[str]):
         """The node ended by itself; the screen stays, and says why."""
         self._bytes: tuple[float, int] = (time.monotonic(), 0)
         self._title = ""
+        self._presence = Presence(home.look, clock())
+        self._away: Away | None = None
         console = effective.config.console if effective is not None else None
         self.ascii = bool(console and console.ascii)
         self.pen = Pen(glyphs(self.ascii), palette({}))
@@ -150,6 +155,7 @@ class WaggleApp(App[str]):
         assert self.effective is not None
         try:
             self.state = read_history(self.home)
+            self._away = self._presence.opened(self.state, self.home, self.clock())
             node = self._node_factory(self.effective, self.home)
             self._subscription = node.bus.subscribe()
             self.node = node
@@ -172,6 +178,10 @@ class WaggleApp(App[str]):
             return
         self._fold()
         self._measure()
+        if self.node is not None:
+            self._presence.tick(self.state, self.clock())
+            away, self._away = self._away, None
+            self._greet(away)
         if self._stopped.is_set():
             self.exit("stopped")
             return
@@ -206,6 +216,31 @@ class WaggleApp(App[str]):
         chain = state.services.get("chain")
         if chain is not None and chain.detail.startswith("0x"):
             self.account = chain.detail
+
+    # --- who is looking -----------------------------------------------------------------------
+
+    async def on_event(self, event: Event) -> None:
+        if isinstance(event, AppBlur):
+            self._presence.left(self.state, self.clock())
+        elif isinstance(event, (InputEvent, AppFocus)) and self.node is not None:
+            greeted = self._greet(self._presence.noticed(self.state, self.clock()))
+            if greeted and isinstance(event, InputEvent):
+                return  # the key that woke the screen must not close the card at once
+        await super().on_event(event)
+
+    def _greet(self, away: Away | None) -> bool:
+        """Tell what happened, to whom has been away; never over a question or another page."""
+        from tui.screens.away import AwayScreen
+        from tui.screens.dashboard import Dashboard
+
+        if away is None or not away.worth_telling or not isinstance(self.screen, Dashboard):
+            return False
+        self.push_screen(AwayScreen(away))
+        return True
+
+    def on_unmount(self) -> None:
+        if self.node is not None:
+            self._presence.closed(self.state, self.clock())
 
     def _measure(self) -> None:
         """The console's own bytes to the terminal, over five seconds at least."""

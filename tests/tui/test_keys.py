@@ -9,6 +9,7 @@ from tui.app import WaggleApp
 from tui.draw import Pen
 from tui.glyphs import UNICODE
 from tui.palette import Palette
+from tui.screens.away import AwayScreen
 from tui.screens.dashboard import Dashboard
 from tui.screens.failure import FailureScreen
 from tui.screens.help import help_text
@@ -23,6 +24,7 @@ SCREENS = {
     "reader": Reader,
     "onboarding": OnboardingScreen,
     "question": QuitScreen,
+    "card": AwayScreen,
     "failure": FailureScreen,
 }
 
