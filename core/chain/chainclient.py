@@ -10,7 +10,7 @@ from typing import Any
 
 from core.chain import codec
 from core.chain.account import Wallet
-from core.chain.contract import artifact
+from core.chain.contract import deployment
 from core.chain.contract.refusals import refused
 from core.chain.evm import Evm, Reverted
 from core.errors import WaggleError
@@ -31,7 +31,8 @@ class ChainClient:
 
     def _deployed(self) -> bytes:
         """The contract is the owner's first transaction, so its address follows from the key: a
-        crash at any moment leaves either no contract or this one."""
+        crash at any moment leaves either no contract or this one. A swarm that was begun with an
+        older contract goes on with that."""
         from eth_tester.utils.address import generate_contract_address
 
         address = bytes(generate_contract_address(self._sender, 0))
@@ -43,10 +44,7 @@ class ChainClient:
                 "the devnet's files do not fit together",
                 "Restore the services folder from a backup, or move it away to start a new swarm",
             )
-        from eth_abi import encode
-
-        code = bytes.fromhex(artifact()["bytecode"].removeprefix("0x"))
-        self._send(b"", code + encode(["address"], [self._owner.address]), DEPLOY_GAS)
+        self._send(b"", deployment(self._owner.address), DEPLOY_GAS)
         return address
 
     def read(self, function: str, *arguments: Any) -> tuple[Any, ...]:

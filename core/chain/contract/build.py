@@ -1,7 +1,7 @@
-"""Builds `artifact.json` from `SwarmCoordinator.vy`: `python -m core.chain.contract.build`.
+"""Builds `artifact.json` from the Vyper sources: `python -m core.chain.contract.build`.
 
 The artifact is committed, so that a node needs no compiler; the test suite rebuilds it and compares
-byte by byte. Vyper is a test dependency and is imported here only.
+byte by byte. Vyper is a test dependency and is imported here and in `proxy.assemble` only.
 """
 
 from __future__ import annotations
@@ -9,47 +9,105 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
-from core.chain.contract import ARTIFACT, SOURCE
+from eth_utils.crypto import keccak
+
+from core.chain.contract import ARTIFACT, FOLDER
+from core.chain.contract.proxy import deployer
 from core.chain.contract.refusals import REFUSALS
 from core.home import atomic_write
 
 EVM_VERSION = "cancun"
 
+OVERLOADS = {
+    "submitUnsignedReward_dy6osgr": "submitReward",
+    "hasAccountSubmittedReward_b4qxx7b": "hasSubmittedRoundStageReward",
+}
+"""Vyper has no overloads. Each of these functions is called by what is on the right: the letters at
+the end were searched for until the selectors of both were the same four bytes."""
+
+ERRORS: dict[str, tuple[str, ...]] = {
+    **{name: () for name in REFUSALS},
+    "StageOutOfBounds": (),  # the original declares it and never raises it
+    "InvalidInitialization": (),
+    "NotInitializing": (),
+    "UUPSUnauthorizedCallContext": (),
+    "UUPSUnsupportedProxiableUUID": ("bytes32 slot",),
+    "ERC1967InvalidImplementation": ("address implementation",),
+    "ERC1967NonPayable": (),
+    "AddressEmptyCode": ("address target",),
+    "FailedCall": (),
+}
+"""What Vyper leaves out of an ABI: the custom errors, which the contract raises by selector."""
+
 
 def build() -> dict[str, Any]:
-    """Compile; {abi, bytecode, compiler, settings, source_digest}.
+    """Compile; {abi, bytecode, compiler, implementation_at, settings, source_digest}.
 
-    Vyper knows neither custom errors nor overloads, so the ABI entries of both are added here:
-    the contract raises the former by selector and answers the latter in `__default__`.
+    `bytecode`, with the owner's address behind it as one word, deploys everything in a single
+    transaction; from byte `implementation_at` on it is the implementation's own init code.
     """
     import vyper
-    from vyper.compiler import compile_code
+    from vyper.compiler import compile_from_file_input
+    from vyper.compiler.input_bundle import FilesystemInputBundle, JSONInput
     from vyper.compiler.settings import OptimizationLevel, Settings
 
-    source = SOURCE.read_text()
-    compiled = compile_code(
-        source,
-        output_formats=["abi", "bytecode"],
+    bundle = FilesystemInputBundle([FOLDER])
+    layout = FOLDER / "layout.json"
+    compiled = compile_from_file_input(
+        bundle.load_file("SwarmCoordinator.vy"),
+        bundle,
         settings=Settings(evm_version=EVM_VERSION, optimize=OptimizationLevel.GAS),
+        output_formats=["abi", "bytecode"],
+        storage_layout_override=JSONInput.from_file_input(bundle.load_file(layout)),
         no_bytecode_metadata=True,
     )
-    abi = [entry for entry in compiled["abi"] if entry["type"] != "fallback"]
-    signed = next(entry for entry in abi if entry.get("name") == "submitReward")
-    inputs = [
-        {**each, "type": "uint256"} if each["name"] == "reward" else each
-        for each in signed["inputs"]
-    ]
-    errors = [{"type": "error", "name": name, "inputs": []} for name in REFUSALS]
+    implementation = bytes.fromhex(compiled["bytecode"].removeprefix("0x"))
+    whole = deployer(implementation)
     return {
         "contract": "SwarmCoordinator",
         "compiler": f"vyper {vyper.__version__}",
         "settings": {"evm_version": EVM_VERSION, "optimize": "gas", "bytecode_metadata": False},
-        "source_digest": "sha256:" + hashlib.sha256(source.encode()).hexdigest(),
-        "abi": [*abi, {**signed, "inputs": inputs}, *errors],
-        "bytecode": compiled["bytecode"],
+        "source_digest": "sha256:" + _digest([*FOLDER.glob("*.vy"), layout]),
+        "abi": [*(_told(entry) for entry in compiled["abi"]), *_errors()],
+        "bytecode": "0x" + whole.hex(),
+        "implementation_at": len(whole) - len(implementation),
     }
+
+
+def _digest(sources: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(sources):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _told(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry as callers know it: the proxy's constructor, and overloads by their true names."""
+    if entry["type"] == "constructor":
+        owner = {"name": "owner_", "type": "address"}
+        return {**entry, "inputs": [owner], "stateMutability": "payable"}
+    name = OVERLOADS.get(entry.get("name", ""))
+    if name is None:
+        return entry
+    types = ",".join(each["type"] for each in entry["inputs"])
+    found, wanted = (keccak(text=f"{each}({types})")[:4] for each in (entry["name"], name))
+    if found != wanted:
+        raise ValueError(f"{entry['name']}({types}) has not the selector of {name}({types})")
+    return {**entry, "name": name}
+
+
+def _errors() -> list[dict[str, Any]]:
+    return [
+        {
+            "type": "error",
+            "name": name,
+            "inputs": [dict(zip(("type", "name"), each.split(), strict=True)) for each in inputs],
+        }
+        for name, inputs in ERRORS.items()
+    ]
 
 
 def encode(artifact: dict[str, Any]) -> bytes:
