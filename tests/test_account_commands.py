@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from eth_account import Account
 
-from core import cli, config, doctor
-from core.account import accounts, unlock
+from core import cli
+from core.account import accounts
 from core.chain.account import KEYSTORE, PASSPHRASE, address_of, load_or_create
 from core.home import Home, HomeLock
-from tests.terminal import Typist
 
 PHRASE = "test test test test test test test test test test test junk"
 KEY = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
@@ -265,180 +262,3 @@ def test_show_tells_the_balance_or_why_not(
         assert "ether" in run(capsys, home, "show", "--balance", *where)[1]
     finally:
         services.close()
-
-
-# --- where an owner's passphrase comes from -----------------------------------------------------
-
-
-def sources(home: Home, *sets: str) -> unlock.Unlocked:
-    return unlock.unlock(config.load("solo", home, env={}, sets=sets), home)
-
-
-def test_the_first_place_that_has_a_passphrase_counts(
-    home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, secret_file: str
-) -> None:
-    accounts.put(home, bytes.fromhex(KEY), passphrase=OWNERS)
-    credentials = tmp_path / "credentials"
-    credentials.mkdir()
-    (credentials / "waggle-passphrase").write_text(OWNERS)
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
-    found = sources(home)
-    assert found.wallet is not None
-    assert found.wallet_of(home) is found.wallet
-    assert found.wallet.address == ADDRESS
-    monkeypatch.setenv("WAGGLE_PASSPHRASE", "not the one")
-    with pytest.raises(config.ConfigError, match="WAGGLE_PASSPHRASE"):
-        sources(home)
-    monkeypatch.setenv("WAGGLE_PASSPHRASE", "not the one")
-    assert sources(home, f"chain.passphrase_file={secret_file}").passphrase == OWNERS
-    assert "WAGGLE_PASSPHRASE" not in os.environ
-    assert OWNERS not in repr(found)
-    (credentials / "waggle-passphrase").write_text("not the one")
-    with pytest.raises(config.ConfigError, match="which systemd names"):
-        sources(home)
-    for content in (b"", b"\n", b"\xff\xfe", b"x" * 9000, None):
-        broken = tmp_path / "broken"
-        broken.unlink(missing_ok=True)
-        if content is not None:
-            broken.write_bytes(content)
-        with pytest.raises(config.ConfigError, match="broken") as caught:
-            sources(home, f"chain.passphrase_file={broken}")
-        assert "xxxx" not in str(caught.value)
-
-
-def test_nothing_is_asked_for_where_nothing_is_locked_or_signed(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WAGGLE_PASSPHRASE", OWNERS)
-    assert sources(home) == unlock.Unlocked(None, OWNERS), "further homes may be locked"
-    assert "WAGGLE_PASSPHRASE" not in os.environ
-    assert sources(home) == unlock.Unlocked()
-    accounts.put(home, bytes.fromhex(KEY), passphrase=OWNERS)
-    assert sources(home, "chain.enabled=false") == unlock.Unlocked()
-
-
-def test_an_account_that_came_meanwhile_is_opened_anew(home: Home, secret_file: str) -> None:
-    accounts.put(home, bytes.fromhex(KEY), passphrase=OWNERS)
-    found = sources(home, f"chain.passphrase_file={secret_file}")
-    accounts.put(home, b"\x11" * 32, aside=True)
-    assert found.wallet_of(home) is None
-
-
-# --- on a terminal --------------------------------------------------------------------------------
-
-
-def test_a_new_phrase_is_shown_once_and_asked_for(home: Home) -> None:
-    with Typist("account", "new", "--home", str(home.path)) as person:
-        person.read_until("written down.")
-        words = [m[1] for m in re.finditer(r"\b\d+ ([a-z]{3,8})\b", person.text)]
-        numbers = [int(m) for m in re.findall(r"\b(\d+) [a-z]{3,8}\b", person.text)]
-        phrase = [word for _, word in sorted(zip(numbers, words, strict=True))]
-        assert len(phrase) == 12
-        assert person.text.startswith("\x1b[?1049h"), "a page of its own"
-        person.type("\n")
-        for guess in ("wrong", "words"):
-            person.read_until("Word ")
-            person.type(f"{guess}\n")
-        person.read_until("That is not it")
-        assert address_of(home.account) is None, "nothing is written before it is confirmed"
-        person.type("\n")
-        person.read_until("written down.")
-        person.type("\n")
-        for _ in range(2):
-            number = int(person.read_until(r"Word (\d+):")[1])
-            person.type(f"{phrase[number - 1]}\n")
-        person.read_until("The account of this home is now")
-        assert person.wait() == 0
-        after = person.text.rpartition("\x1b[?1049l")[2]
-        assert not re.search(r"\d [a-z]{3,8} +\d+ [a-z]", after), "the page leaves nothing behind"
-    Account.enable_unaudited_hdwallet_features()
-    assert Account.from_mnemonic(" ".join(phrase)).address == address_of(home.account)
-    note = accounts.kept_note(home, str(address_of(home.account)))
-    assert note is not None
-
-
-def test_giving_up_makes_no_account(home: Home) -> None:
-    with Typist("account", "new", "--home", str(home.path)) as person:
-        person.read_until("written down.")
-        person.type("\x03")
-        assert person.wait() == 130
-        assert person.text.rstrip().endswith("\x1b[?1049l")
-    assert address_of(home.account) is None
-
-
-def test_what_is_typed_is_not_echoed(home: Home) -> None:
-    where = ("--home", str(home.path))
-    with Typist("account", "import", "--passphrase", *where) as person:
-        person.read_until("Private key or recovery phrase: ")
-        person.type(f"{PHRASE}\n")
-        for question in ("New passphrase of the account: ", "The same again: "):
-            person.read_until(question)
-            person.type(f"{OWNERS}\n")
-        person.read_until(ADDRESS)
-        assert person.wait() == 0
-        assert OWNERS not in person.text
-        assert "junk" not in person.text
-    with Typist("run", "--headless", "--rounds", "1", *where) as person:
-        for _ in range(3):
-            person.read_until(f"Passphrase of the account {ADDRESS}: ")
-            person.type("mistyped words\n")
-        person.read_until("not opened by the passphrase")
-        assert person.wait() == 2
-        assert "mistyped" not in person.text
-    assert not home.db.exists(), "nothing else had started"
-    with Typist(*where) as person:  # the console asks before it takes the terminal
-        person.read_until(f"Passphrase of the account {ADDRESS}: ")
-        person.type("\x03")
-        assert person.wait() == 130
-        assert "\x1b[?1049h" not in person.text
-    with Typist("account", "export", "--private-key", *where) as person:
-        person.read_until("Passphrase of the account")
-        person.type(f"{OWNERS}\n")
-        person.read_until(KEY)
-        assert person.wait() == 0
-
-
-# --- doctor ---------------------------------------------------------------------------------------
-
-
-def checks(home: Home, *sets: str) -> dict[str, doctor.Check]:
-    effective = config.load("solo", home, env={}, sets=sets)
-    found: dict[str, doctor.Check] = {}
-    for check in doctor._CHECKS["account"](home, effective):
-        assert check.ok or check.next_step
-        found[check.name] = check
-    return found
-
-
-def test_the_doctor_looks_at_the_account(
-    home: Home, secret_file: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert list(checks(home)) == ["account"]
-    address = load_or_create(home.account).address
-    found = checks(home)
-    assert all(check.ok for check in found.values())
-    assert address in found["account"].detail
-    assert "account export" in found["account copy"].detail
-    accounts.note_kept(home, address, "exported to a stick")
-    assert "to a stick" in checks(home)["account copy"].detail
-    monkeypatch.setattr(time, "time", lambda: 2e9 + 4e8)
-    assert "still there" in checks(home)["account copy"].detail
-    (home.account / PASSPHRASE).chmod(0o644)
-    assert "others can read" in checks(home)["account file"].detail
-    (home.account / PASSPHRASE).write_text("another")
-    assert not checks(home)["account"].ok
-
-
-def test_the_doctor_tries_a_passphrase_that_is_given(
-    home: Home, secret_file: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    accounts.put(home, bytes.fromhex(KEY), passphrase=OWNERS)
-    assert "without a keyboard" in checks(home)["account"].detail
-    monkeypatch.setenv("WAGGLE_PASSPHRASE", "not the one")
-    assert not checks(home)["account"].ok
-    named = f"chain.passphrase_file={secret_file}"
-    assert checks(home, named)["account"].ok
-    Path(secret_file).chmod(0o644)
-    assert "others can read that file" in checks(home, named)["account"].detail
-    Path(secret_file).unlink()
-    assert not checks(home, named)["account"].ok
