@@ -33,6 +33,7 @@ exit codes: 0 done, 1 failed (a sentence says why), 2 wrong usage or configurati
 
 def build_parser() -> argparse.ArgumentParser:
     from core.arguments_account import add_account
+    from core.arguments_chain import add_swarm
     from core.arguments_peers import add_peers
     from core.arguments_swarm import add_host, add_identity, add_invites
 
@@ -131,6 +132,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_identity(commands)
     add_account(commands)
     add_invites(commands)
+    add_swarm(commands)
     config = group(commands, "config", "the configuration")
     show = command(
         config,

@@ -270,6 +270,29 @@ def _join(args: argparse.Namespace, home: Home) -> int:
     return join(home, args.invite, show=args.show, yes=args.yes, as_json=args.json)
 
 
+def _swarm_serve(args: argparse.Namespace, home: Home) -> int:
+    from core.swarm import serving
+
+    settings = {"chain.rpc_url": args.rpc, "chain.contract": args.contract}
+    args.set += [f"{key}={value}" for key, value in settings.items() if value is not None]
+    return serving.command(
+        _load(args, home),
+        home,
+        login_proxy=args.login_proxy,
+        port=args.port,
+        host=args.host,
+        login_data=args.login_data,
+        yes=args.yes,
+        as_json=args.json,
+    )
+
+
+def _swarm_members(args: argparse.Namespace, home: Home) -> int:
+    from core.swarm.member_commands import members
+
+    return members(home, add=args.add, remove=args.remove, as_json=args.json)
+
+
 def _config(args: argparse.Namespace, home: Home) -> int:
     from core.listings import configuration
 
@@ -318,6 +341,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Home], int]] = {
     "account export": _account,
     "invite": _invite,
     "join": _join,
+    "swarm serve": _swarm_serve,
+    "swarm members": _swarm_members,
     "config show": _config,
     "doctor": _doctor,
 }

@@ -14,8 +14,6 @@ from core.chain.ratelimit import RateLimit
 from core.chain.webserver import Handler, WebServer
 from core.errors import WaggleError
 
-PORT = 3000
-"""Where RL-Swarm looks for its login."""
 MAX_BODY_BYTES = 64 * 1024
 REQUESTS_PER_S = 10.0
 BURST = 60
@@ -77,7 +75,7 @@ class _Handler(Handler):
 class LoginServer:
     """Threads `login`. WaggleError when the port is taken."""
 
-    def __init__(self, routes: Routes, port: int = PORT, public: str = LOOPBACK) -> None:
+    def __init__(self, routes: Routes, port: int, public: str = LOOPBACK) -> None:
         """public: the address at which others reach it; 127.0.0.1 is this machine only."""
         limit = RateLimit(REQUESTS_PER_S, BURST)
         try:
