@@ -43,12 +43,12 @@ def due(
     """What may be tried at `now` (None: all that is open), in sending order: the newest round's
     reward (the clock waits for it), then everything else as it came."""
     mine = (swarm, peer_id)
-    if now is None:
-        rest = outbox(db, f"{_MINE} AND {_OPEN} ORDER BY id LIMIT ?", (*mine, limit))
-    else:
-        rest = outbox(
-            db, f"{_MINE} AND {_OPEN} AND next_try <= ? ORDER BY id LIMIT ?", (*mine, now, limit)
-        )
+    # The plus keeps SQLite from choosing the index by next_try, and sorting all that waits by id.
+    rest = outbox(
+        db,
+        f"{_MINE} AND {_OPEN} AND +next_try <= ? ORDER BY id LIMIT ?",
+        (*mine, 1e300 if now is None else now, limit),
+    )
     newest = outbox(
         db, f"{_MINE} AND kind = 'reward' AND {_OPEN} ORDER BY round DESC LIMIT 1", mine
     )
@@ -66,11 +66,11 @@ def confirmed(
 
 
 def newest_credited(
-    db: sqlite3.Connection, swarm: str, peer_id: str, before: int, limit: int
+    db: sqlite3.Connection, swarm: str, peer_id: str, limit: int
 ) -> list[OutboxRow]:
-    """Credited ones with a smaller id than `before`, newest first."""
-    where = f"{_MINE} AND status = 'credited' AND id < ? ORDER BY id DESC LIMIT ?"
-    return outbox(db, where, (swarm, peer_id, before, limit))
+    """Those of the highest blocks first, which a chain that goes back loses first."""
+    where = f"{_MINE} AND status = 'credited' ORDER BY block DESC, id DESC LIMIT ?"
+    return outbox(db, where, (swarm, peer_id, limit))
 
 
 def next_try(db: sqlite3.Connection, swarm: str, peer_id: str) -> float | None:

@@ -49,7 +49,9 @@ _INDEXES = (
     "CREATE INDEX IF NOT EXISTS ledger_waiting ON ledger (swarm, peer_id, round)"
     " WHERE submission IS NULL",
     "CREATE INDEX IF NOT EXISTS ledger_submission ON ledger (submission)",
-    "CREATE INDEX IF NOT EXISTS outbox_due ON outbox (swarm, peer_id, next_try, id)"
+    "CREATE INDEX IF NOT EXISTS outbox_due ON outbox (swarm, peer_id, id)"
+    " WHERE status IN ('pending', 'sent')",
+    "CREATE INDEX IF NOT EXISTS outbox_next_try ON outbox (swarm, peer_id, next_try)"
     " WHERE status IN ('pending', 'sent')",
     "CREATE INDEX IF NOT EXISTS outbox_newest ON outbox (swarm, peer_id, kind, round)"
     " WHERE status IN ('pending', 'sent')",
@@ -57,6 +59,8 @@ _INDEXES = (
     " WHERE status = 'confirmed'",
     "CREATE INDEX IF NOT EXISTS outbox_failed ON outbox (swarm, peer_id, id)"
     " WHERE status = 'failed'",
+    "CREATE INDEX IF NOT EXISTS outbox_credited ON outbox (swarm, peer_id, block, id)"
+    " WHERE status = 'credited'",
     "DROP INDEX IF EXISTS outbox_open",
 )
 

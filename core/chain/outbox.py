@@ -67,7 +67,7 @@ class Outbox:
         self._hopeless = False
         self._registered = False
         self._looked_back = False
-        self._line = line.Line()
+        self._line = line.load(self.store, peer_id)
         self._told = ""
         self._counters_at = 0.0
         self._counters_due = True
@@ -159,22 +159,32 @@ class Outbox:
     # --- the thread ---------------------------------------------------------------------------
 
     def _run(self) -> None:
-        self._line = self._guarded(lambda: line.load(self.store, self._peer_id)) or line.Line()
         while not self._stop.is_set():
-            left = self._line.next_try - time.time()
-            if 0 < left <= 2 * LONGEST_PAUSE_S:  # more than that: the clock was set back
-                self._stop.wait(left)
-                continue
-            try:
-                self._pass()
-                self._mend()
-                self._sleep_until_nudged(self._rest_s())
-            except WaggleError as error:
-                self._fail(error)
-            except Exception as error:
-                # A bug must not end the thread: what the node earns would never be sent.
-                log.exception("a pass of the outbox failed")
-                self._fail(WaggleError("The outbox failed", repr(error), "Please report it"))
+            left = self.turn()
+            if self._line.is_open():
+                self._sleep_until_nudged(left)
+            else:
+                self._stop.wait(left)  # news do not make a chain answer
+
+    def turn(self) -> float:
+        """Do what is due now, without waiting; seconds until there may be more to do.
+
+        Thread `outbox` only, or its owner while that does not run.
+        """
+        left = self._line.next_try - time.time()
+        if not self._line.is_open() and 0 < left <= 2 * LONGEST_PAUSE_S:
+            return left  # a longer one is due to a clock that was set back
+        try:
+            self._pass()
+            self._mend()
+            return self._rest_s()
+        except WaggleError as error:
+            self._fail(error)
+        except Exception as error:
+            # A bug must not end the thread: what the node earns would never be sent.
+            log.exception("a pass of the outbox failed")
+            self._fail(WaggleError("The outbox failed", repr(error), "Please report it"))
+        return max(0.0, self._line.next_try - time.time())
 
     def _sleep_until_nudged(self, timeout_s: float) -> None:
         try:

@@ -17,7 +17,8 @@ from core.protocols import Coordinator, Receipt
 AT_ONCE = 256
 """Rows looked at in one pass, at most."""
 LOOK_BACK = 512
-"""Credited rows looked at when a chain seems to have gone back."""
+ENOUGH = 4
+"""After so many credited rows in a row that are still there, older ones are there as well."""
 
 
 class Settlement:
@@ -42,19 +43,18 @@ class Settlement:
 
     def look_back(self, coordinator: Coordinator) -> int:
         """Whether the newest credited rows are still there, as they are unless the chain was
-        replaced by an older copy of itself; how many had to go back. One question if all is well.
-        """
+        replaced by an older copy of itself; how many had to go back. A few questions if all is
+        well."""
+        mine = (coordinator.swarm, self._peer_id)
         lost: list[OutboxRow] = []
-        before = 2**62
-        while len(lost) < LOOK_BACK:
-            mine = (coordinator.swarm, self._peer_id)
-            rows = self._store.ask(reads.newest_credited, *mine, before, 16)
-            for row in rows:
-                if is_there(coordinator, row):
-                    return self._take_back(lost)
+        there = 0
+        for row in self._store.ask(reads.newest_credited, *mine, LOOK_BACK):
+            if is_there(coordinator, row):
+                there += 1
+            else:
                 lost.append(row)
-                before = row.id
-            if not rows:
+                there = 0
+            if there == ENOUGH:
                 break
         return self._take_back(lost)
 
