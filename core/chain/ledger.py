@@ -28,6 +28,8 @@ from core.protocols import Receipt
 
 MAX_INTEGER = 2**63 - 1
 """SQLite's integers have 64 bits; what a foreign chain says may have 256."""
+MAX_GAS = 2**40
+"""Far above any block's limit, and so small that sums of it stay within 64 bits."""
 MAX_HASHES = 8
 MAX_ERROR = 2000
 EVERY_ROUND = Policy()
@@ -147,7 +149,7 @@ class LedgerStore:
             status="confirmed",
             tx_hash=receipt.tx_hash or row.tx_hash,
             block=min(receipt.block, MAX_INTEGER),
-            gas_used=min(receipt.gas_used, MAX_INTEGER),
+            gas_used=min(receipt.gas_used, MAX_GAS),
             fee_wei=min(receipt.fee_wei, MAX_INTEGER),
             **{"error": "", "code": code, "failures": 0, "next_try": 0.0},
         )

@@ -68,7 +68,7 @@ def confirmed(
 def newest_credited(
     db: sqlite3.Connection, swarm: str, peer_id: str, limit: int
 ) -> list[OutboxRow]:
-    """Those of the highest blocks first, which a chain that goes back loses first."""
+    """Of the highest blocks first, which a chain that goes back loses first."""
     where = f"{_MINE} AND status = 'credited' ORDER BY block DESC, id DESC LIMIT ?"
     return outbox(db, where, (swarm, peer_id, limit))
 

@@ -1,4 +1,4 @@
-"""When rounds are submitted: every N rounds, every T minutes, whichever comes first; and the bonus."""
+"""When rounds are submitted: every N rounds, every T minutes, whichever is first; and the bonus."""
 
 from __future__ import annotations
 
