@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from core import events
-from core.errors import ConfigError, TransientError
+from core.errors import ConfigError, TransientError, WaggleError
 from core.home import Home
+from core.incidents import incident
 from core.schema import Config
 from core.swarm.bootnodes import Bootnodes
 from core.swarm.chain_watch import ChainWatch
@@ -20,6 +21,10 @@ from core.swarm.chain_watch import ChainWatch
 if TYPE_CHECKING:
     from core.chain.account import Wallet
     from core.chain.coordinator import WalletCoordinator
+    from core.chain.login import LoginCoordinator
+    from core.chain.readonly import ReadOnlyCoordinator
+
+    AnyCoordinator = WalletCoordinator | LoginCoordinator | ReadOnlyCoordinator
 
 FLUSH_S = 5.0
 
@@ -44,7 +49,7 @@ class ChainRoom:
         self._home = home
         self._emit = emit
         self._wallet = wallet
-        self._coordinator: WalletCoordinator | None = None
+        self._coordinator: AnyCoordinator | None = None
         self._connected_to = ("", "")
         self._connecting = threading.Lock()
         self._closing = threading.Event()
@@ -67,6 +72,11 @@ class ChainRoom:
                 "chain.rpc_url or chain.contract is empty and this node does not host a swarm",
                 "Set both (waggle config show tells where), or use the profile solo",
             )
+        if config.chain.coordinator == "login":
+            from core.chain import login_data
+
+            # Now, while a person looks: a login that is missing does not mend itself.
+            login_data.find(config.chain.org_id, config.chain.login_data)
         self.ledger = Outbox(
             *(home.db, self.coordinator, emit, peer_id),
             policy=policy_of(config.chain),
@@ -98,7 +108,7 @@ class ChainRoom:
         services = self._services.wait(stop)
         return services.rpc_url, services.contract
 
-    def coordinator(self) -> WalletCoordinator:
+    def coordinator(self) -> AnyCoordinator:
         """The coordinator, connected on first use and again when the devnet came back elsewhere.
 
         TransientError while it is out of reach.
@@ -110,15 +120,32 @@ class ChainRoom:
                 self._tell("up", self._coordinator.account)
             return self._coordinator
 
-    def _connect(self, rpc_url: str, contract: str) -> WalletCoordinator:
-        from core.chain.account import load_or_create
-        from core.chain.coordinator import WalletCoordinator
-
+    def _connect(self, rpc_url: str, contract: str) -> AnyCoordinator:
+        """By chain.coordinator, which says who submits."""
         if self._coordinator is not None:
             self._coordinator.close()
             self._coordinator = None
+        settings = self._config.chain
+        if settings.coordinator == "read-only":
+            from core.chain.readonly import ReadOnlyCoordinator
+
+            return ReadOnlyCoordinator(rpc_url, contract, settings, tell=self._left_out)
+        if settings.coordinator == "login":
+            from core.chain import login, login_data
+
+            found = login_data.find(settings.org_id, settings.login_data)
+            return login.LoginCoordinator(
+                rpc_url, contract, found, self._peer_id, settings, self._left_out
+            )
+        from core.chain.account import load_or_create
+        from core.chain.coordinator import WalletCoordinator
+
         wallet = self._wallet or load_or_create(self._home.account)
-        return WalletCoordinator(rpc_url, contract, wallet, self._config.chain)
+        return WalletCoordinator(rpc_url, contract, wallet, settings, self._left_out)
+
+    def _left_out(self, error: WaggleError) -> None:
+        """An RPC of several that is not used, and why: no call fails because of it."""
+        self._emit(incident(getattr(error, "code", "") or "rpc_left_out", error))
 
     # --- core.parts.Clock ---------------------------------------------------------------------
 

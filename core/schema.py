@@ -257,6 +257,13 @@ class AdmissionSection:
 @dataclass(frozen=True)
 class ChainSection:
     enabled: bool = setting(True, "Record participation with a coordinator contract.")
+    coordinator: str = setting(
+        "wallet",
+        "Who submits: wallet is this home's own account; login a login service (RL-Swarm's"
+        " modal-login, or `waggle swarm serve --login-proxy`); read-only nobody, the node only"
+        " follows the rounds.",
+        choices=("wallet", "login", "read-only"),
+    )
     rpc_url: str = setting(
         "",
         "JSON-RPC address of the chain, or several with commas between them: the next one steps in"
@@ -285,6 +292,22 @@ class ChainSection:
         "",
         "File with the passphrase of an account that its owner locked; its first line counts. See"
         " `waggle account passphrase --help`.",
+    )
+    login_url: str = setting(
+        "http://localhost:3000",
+        "Address of the login service, for coordinator: login; RL-Swarm's modal-login or"
+        " `waggle swarm serve --login-proxy`.",
+    )
+    login_data: str = setting(
+        "",
+        "Folder with the login's userData.json; empty looks in modal-login/temp-data here and in"
+        " ~/rl-swarm.",
+    )
+    org_id: str = setting(
+        "",
+        "ORG_ID of the login; empty takes the environment variable ORG_ID, or what the login left"
+        " in its folder. Whoever knows it submits in your name.",
+        secret=True,
     )
     call_timeout_s: float = setting(10.0, "Deadline of one call to the chain.", low=0.1, high=600)
     max_fee_gwei: float = setting(

@@ -18,6 +18,13 @@ from core.chain.contract import artifact
 from core.errors import TransientError
 
 NO_ACCOUNT = "0x" + "00" * 20
+MAX_BYTES = 64 * 1024
+"""Of an answer: the texts of a list may lie one over another, so a long one could unfold to
+gigabytes."""
+
+
+class Malformed(TransientError):
+    """An answer that the ABI does not allow."""
 
 
 @cache
@@ -43,12 +50,14 @@ def encode(function: str, *arguments: Any) -> bytes:
 
 
 def decode(function: str, data: bytes) -> tuple[Any, ...]:
-    """What the function returned. TransientError when the bytes are not that."""
+    """What the function returned. Malformed when the bytes are not that."""
     _, _, outputs = _functions()[function]
     try:
+        if len(data) > MAX_BYTES:
+            raise ValueError(f"it has {len(data)} bytes")
         return tuple(abi_decode(outputs, data))
     except (DecodingError, OverflowError, ValueError) as error:
-        raise TransientError(
+        raise Malformed(
             f"The chain gave a malformed answer to {function.split('(')[0]}",
             str(error)[:200],
             "Check chain.rpc_url and chain.contract",

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from core.chain import codec
-from core.chain.rpc import Rpc, RpcError
-from core.errors import TransientError
+from core.chain.readonly import ReadOnlyCoordinator
+from core.schema import ChainSection
 
 
 def registered_to(rpc_url: str, contract: str, peer_id: str, timeout_s: float) -> str | None:
     """The checksummed address, or None for a peer that is not registered.
 
-    TransientError when the chain does not answer, or has no coordinator at that address.
+    TransientError when the chain does not answer; RefusedError when there is no coordinator at
+    that address.
     """
-    from eth_utils.address import to_checksum_address
-
-    rpc = Rpc(rpc_url, timeout_s)
-    data = "0x" + codec.encode("getEoa", [peer_id]).hex()
+    coordinator = ReadOnlyCoordinator(rpc_url, contract, ChainSection(call_timeout_s=timeout_s))
     try:
-        answer = rpc.data("eth_call", {"to": contract, "data": data}, "latest")
-    except RpcError as error:
-        raise TransientError(
-            f"The coordinator {contract} at {rpc.shown} did not answer", error.message
-        ) from error
+        return coordinator.owner_of(peer_id)
     finally:
-        rpc.close()
-    owner = codec.decode("getEoa", answer)[0][0]
-    return None if owner == codec.NO_ACCOUNT else str(to_checksum_address(owner))
+        coordinator.close()

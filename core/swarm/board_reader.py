@@ -25,7 +25,7 @@ from core.protocols import ChainEvent
 from core.swarm.leaderboard import EVENTS, Board, Entry, Leader, to_row
 
 if TYPE_CHECKING:
-    from core.chain.coordinator import WalletCoordinator
+    from core.chain.reading import ChainReader
 
 DEPTH = 16
 TELL_EVERY_S = 30.0
@@ -54,7 +54,7 @@ class BoardReader:
         self._saved = (0.0, 0)
         self._told: tuple[float, Any] = (0.0, None)
 
-    def look(self, coordinator: WalletCoordinator, budget_s: float, final: bool = False) -> bool:
+    def look(self, coordinator: ChainReader, budget_s: float, final: bool = False) -> bool:
         """Read what is new and tell it; whether everything is read. TransientError.
 
         final: tell what changed, also when that was done a moment ago.

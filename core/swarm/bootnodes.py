@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from core import events
 from core.errors import RefusedError
@@ -19,6 +19,7 @@ from core.net.records import is_peer_maddr
 
 if TYPE_CHECKING:
     from core.chain.coordinator import WalletCoordinator
+    from core.chain.reading import ChainReader
 
 MAX_USED = 64
 """Bootnodes taken from one reading."""
@@ -69,7 +70,7 @@ class Bootnodes:
         self._publishes = publishes
         self._known: list[str] = []
 
-    def look(self, coordinator: WalletCoordinator) -> bool:
+    def look(self, coordinator: ChainReader) -> bool:
         """Read the list once; whether there is nothing left to do but to look again some day.
 
         TransientError when the chain is out of reach.
@@ -80,7 +81,7 @@ class Bootnodes:
             self._known = found
             log.info("bootnodes of the coordinator: %s", ", ".join(found) or "none")
             self._learn(found)
-        if not self._publishes:
+        if not (self._publishes and _can_publish(coordinator)):
             return True
         mine = own(self._addresses())
         if not mine:
@@ -108,6 +109,11 @@ class Bootnodes:
         if missing:
             coordinator.add_bootnodes(missing)
             log.info("published the bootnode %s", ", ".join(missing))
+
+
+def _can_publish(coordinator: ChainReader) -> TypeGuard[WalletCoordinator]:
+    """Only an account of this node may manage the list."""
+    return coordinator.kind == "wallet"
 
 
 def _is_loopback(maddr: str) -> bool:

@@ -20,7 +20,7 @@ from core.swarm.board_reader import BoardReader
 from core.swarm.bootnodes import Bootnodes
 
 if TYPE_CHECKING:
-    from core.chain.coordinator import WalletCoordinator
+    from core.chain.reading import ChainReader
 
 BOARD_EVERY_S = 10.0
 BOARD_BUDGET_S = 5.0
@@ -37,7 +37,7 @@ class ChainWatch:
 
     def __init__(
         self,
-        coordinator: Callable[[], WalletCoordinator],
+        coordinator: Callable[[], ChainReader],
         path: Path,
         peer_id: str,
         emit: Callable[[events.Event], None],

@@ -21,6 +21,7 @@ from core.chain.services import SwarmServices
 from core.errors import ConfigError, RefusedError, TransientError
 from core.home import REPO_ROOT
 from core.schema import ChainSection
+from tests.chain.faulty_rpc import FaultyRpc
 
 PEER = "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N"
 OTHER = "QmOther"
@@ -104,7 +105,7 @@ def test_two_peers_of_one_account_do_not_race_for_the_nonce(
 def test_a_wrong_chain_or_address_is_explained(swarm: SwarmServices, tmp_path: Path) -> None:
     wallet = load_or_create(tmp_path / "a")
     url, contract = swarm.devnet.url, swarm.client.contract
-    with pytest.raises(RefusedError, match=r"chain\.chain_id is 5") as caught:
+    with pytest.raises(RefusedError, match=r"this swarm's is 5") as caught:
         WalletCoordinator(url, contract, wallet, ChainSection(chain_id=5))
     assert caught.value.code == "WrongChain"
     with pytest.raises(RefusedError, match="no contract") as caught:
@@ -117,20 +118,24 @@ def test_a_wrong_chain_or_address_is_explained(swarm: SwarmServices, tmp_path: P
             WalletCoordinator(bad, contract, wallet)
 
 
-def test_a_fee_beyond_the_bound_and_an_empty_account(
-    swarm: SwarmServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fee_beyond_the_bound_and_an_empty_account(swarm: SwarmServices, tmp_path: Path) -> None:
     wallet = load_or_create(tmp_path / "a")
     url, contract = swarm.devnet.url, swarm.client.contract
     cheap = WalletCoordinator(url, contract, wallet, ChainSection(max_fee_gwei=1e-9 / 2))
     with pytest.raises(TransientError, match="max_fee_gwei"):
         cheap.register(PEER)
-    poor = WalletCoordinator(url, contract, wallet)
-    with monkeypatch.context() as patch:
-        patch.setattr("core.chain.coordinator.DEVNET", "another chain's software, without a faucet")
-        with pytest.raises(TransientError, match=wallet.address):
+    with FaultyRpc(url, one_in=0) as line:
+        poor = WalletCoordinator(line.url, contract, wallet)
+        line.lies["web3_clientVersion"] = lambda params, told: "another chain, without a faucet"
+        with pytest.raises(TransientError, match=f"{wallet.address} cannot pay") as caught:
             poor.register(PEER)
-    poor.register(PEER)
+        assert "balance on chain" in caught.value.why
+        assert "0 ether" in caught.value.why
+        assert "lasts for about 100 rounds" in caught.value.next_step
+        line.lies.clear()
+        poor.register(PEER)
+        assert poor.counters(PEER)["balance_wei"] > poor.counters(PEER)["round_cost_wei"] > 0
+        poor.close()
 
 
 @contextmanager

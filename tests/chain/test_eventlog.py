@@ -106,7 +106,7 @@ class Narrow:
 
 @pytest.fixture
 def narrow(busy: WalletCoordinator) -> Iterator[Narrow]:
-    proxy = Narrow(busy._rpc.shown)
+    proxy = Narrow(busy.rpc.shown)
     yield proxy
     proxy.close()
 
@@ -154,7 +154,7 @@ def test_a_chain_that_refuses_a_single_block_is_told(
 def test_one_reading_is_bounded_in_time_and_events(
     busy: WalletCoordinator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log = EventLog(busy._rpc, busy.contract, span=2)
+    log = EventLog(busy.rpc, busy.contract, span=2)
     _, done = log.read(0, log.head(), EVENTS, deadline=0.0)
     assert done == 1, "one query, then the deadline"
     monkeypatch.setattr(eventlog, "MAX_EVENTS", 5)
@@ -198,7 +198,7 @@ def test_a_long_chain_is_read_from_where_the_contract_begins(busy: WalletCoordin
     first = busy.log.first_block(head, long_chain=1)
     assert 0 < first <= min(event.block for event in read_all(busy.log))
     assert read_all(busy.log, first) == read_all(busy.log)
-    elsewhere = EventLog(busy._rpc, "0x" + "11" * 20)
+    elsewhere = EventLog(busy.rpc, "0x" + "11" * 20)
     assert elsewhere.first_block(head, long_chain=1) == head
 
 
