@@ -130,7 +130,7 @@ class LedgerStore:
 
     def sending(self, row: OutboxRow) -> OutboxRow:
         """About to be sent, once more."""
-        return self._set(row, status="sent", attempts=row.attempts + 1, sent_at=time.time())
+        return self._set(row, status="sent", attempts=row.attempts + 1)
 
     def sent_as(self, row: OutboxRow, tx_hash: str) -> None:
         """A transaction of the row is out."""
@@ -169,17 +169,12 @@ class LedgerStore:
             **{"error": error[:MAX_ERROR], "code": code},
         )
 
-    def wait(self, row: OutboxRow, next_look: float) -> OutboxRow:
-        """Its transaction is out: look again at `next_look` (Unix seconds)."""
-        return self._set(row, next_try=next_look)
-
     def take_back(self, row: OutboxRow, error: str, code: str) -> OutboxRow:
-        """A confirmed one vanished from the chain. It may be mined again, so its hashes stay and
-        it counts as sent just now."""
+        """A confirmed one vanished from the chain. It may be mined again, so its hashes stay."""
         return self._set(
             row,
-            **{"status": "sent" if row.hashes else "pending", "sent_at": time.time()},
-            **{"error": error[:MAX_ERROR], "code": code, "failures": 0, "next_try": 0.0},
+            **{"status": "pending", "failures": 0, "next_try": 0.0},
+            **{"error": error[:MAX_ERROR], "code": code},
             **{"block": 0, "gas_used": 0, "fee_wei": 0},
         )
 

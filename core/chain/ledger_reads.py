@@ -12,7 +12,7 @@ from core.chain.ledger_rows import ELSEWHERE, LedgerRow, OutboxRow, Totals, Wait
 
 _OUTBOX = (
     "id, swarm, peer_id, kind, round, stage, value, status, tx_hash, error, code, attempts, "
-    "created, updated, hashes, failures, next_try, block, gas_used, fee_wei, sent_at"
+    "created, updated, hashes, failures, next_try, block, gas_used, fee_wei"
 )
 _LEDGER = "swarm, peer_id, round, stage, reward, reward_mean, winners, time, bonus, submission"
 _OPEN = "status IN ('pending', 'sent')"

@@ -32,10 +32,9 @@ class OutboxRow:
     (the coordinator has it), `credited` (and so deep in the chain that it stays), `failed` (final;
     `error` says why, `code` in a word).
     value: the reward, or the winners' peer ids joined by a comma. hashes: of every transaction
-    sent for it, newest last; tx_hash: the one that was mined, or the newest. attempts: times sent,
-    the last one at sent_at. failures: in a row and of one kind, of which next_try (0: at once) is
-    the consequence. block, gas_used, fee_wei: of the receipt, 0 where unknown. Times are Unix
-    seconds.
+    sent for it, newest last; tx_hash: the one that was mined, or the newest. attempts: times sent.
+    failures: in a row and of one kind, of which next_try (0: at once) is the consequence. block,
+    gas_used, fee_wei: of the receipt, 0 where unknown. Times are Unix seconds.
     """
 
     id: int
@@ -58,7 +57,6 @@ class OutboxRow:
     block: int = 0
     gas_used: int = 0
     fee_wei: int = 0
-    sent_at: float = 0.0
 
     @property
     def winners(self) -> list[str]:

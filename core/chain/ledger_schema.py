@@ -39,7 +39,6 @@ _LATER = {
         "block": "INTEGER NOT NULL DEFAULT 0",
         "gas_used": "INTEGER NOT NULL DEFAULT 0",
         "fee_wei": "INTEGER NOT NULL DEFAULT 0",
-        "sent_at": "REAL NOT NULL DEFAULT 0",
     },
 }
 """Columns that the first version of the tables did not have."""

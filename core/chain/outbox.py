@@ -161,10 +161,13 @@ class Outbox:
     def _run(self) -> None:
         while not self._stop.is_set():
             left = self.turn()
-            if self._line.is_open():
-                self._sleep_until_nudged(left)
-            else:
+            if not self._line.is_open():
                 self._stop.wait(left)  # news do not make a chain answer
+                continue
+            try:
+                self._wake.get(timeout=left)
+            except queue.Empty:
+                pass  # time to look at the counters
 
     def turn(self) -> float:
         """Do what is due now, without waiting; seconds until there may be more to do.
@@ -185,12 +188,6 @@ class Outbox:
             log.exception("a pass of the outbox failed")
             self._fail(WaggleError("The outbox failed", repr(error), "Please report it"))
         return max(0.0, self._line.next_try - time.time())
-
-    def _sleep_until_nudged(self, timeout_s: float) -> None:
-        try:
-            self._wake.get(timeout=timeout_s)
-        except queue.Empty:
-            pass  # time to look at the counters
 
     def _rest_s(self) -> float:
         """Until the next look: at the counters, at a row that waits, or at the policy."""
@@ -214,7 +211,7 @@ class Outbox:
         if not coordinator.can_submit:
             self._owner = coordinator.owner_of(self._peer_id) or ""
             self._read_counters(coordinator)
-            raise _read_only()
+            raise registration.read_only()
         if not self._registered:
             self._register(coordinator)
         if not self._looked_back:
@@ -242,7 +239,7 @@ class Outbox:
         self._registered = True
 
     def _unregister(self) -> None:
-        self._registered = False
+        self._registered = False  # asked for again, before anything else is sent
 
     def _send_all(self, coordinator: Coordinator) -> None:
         while not self._stop.is_set() and self._registered:
@@ -300,12 +297,3 @@ class Outbox:
         except (TransientError, RefusedError, StorageError) as error:
             log.debug("left out: %s", error)
             return None
-
-
-def _read_only() -> RefusedError:
-    return RefusedError(
-        "Nothing is submitted: this node only reads from its coordinator",
-        "chain.coordinator is read-only; what it trains is kept in the ledger",
-        "Set chain.coordinator to wallet or login, and the rounds that wait are submitted",
-        code="ReadOnly",
-    )

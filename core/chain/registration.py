@@ -47,14 +47,28 @@ def ensure(
 def _stranger(
     store: LedgerStore, emit: telling.Emit, coordinator: Coordinator, row: OutboxRow, owner: str
 ) -> RefusedError:
+    mend = (
+        "Sign in with the login that registered it"
+        if coordinator.kind == "login"
+        else "Restore the account folder that belongs to this identity"
+    )
     error = RefusedError(
         f"Peer {row.peer_id} belongs to account {owner} in this swarm",
         f"a peer id is bound to the first account that registered it; this node's is "
         f"{coordinator.account}",
-        "Restore the account folder that belongs to this identity, or start with a new "
-        "identity; what is due stays in the outbox",
+        f"{mend}, or start with a new identity; what is due stays in the outbox",
         code=NOT_OURS,
     )
     if row.status != "failed":
         telling.row(emit, store.fail(row, str(error), error.code))
     return error
+
+
+def read_only() -> RefusedError:
+    """Why nothing is sent by a coordinator that cannot submit."""
+    return RefusedError(
+        "Nothing is submitted: this node only reads from its coordinator",
+        "chain.coordinator is read-only; what it trains is kept in the ledger",
+        "Set chain.coordinator to wallet or login, and the rounds that wait are submitted",
+        code="ReadOnly",
+    )

@@ -24,9 +24,6 @@ from core.protocols import Coordinator, Receipt
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 600.0
 """Of a row that has to wait for itself; the line to the chain has its own."""
-LOOK_EVERY_S = 1.0
-UNMINED_S = 20.0
-"""A transaction that is out is waited for so long before another is sent for its row."""
 MAX_DOUBTS = 24
 """Refusals without a name that is known, in a row, until one counts: about three hours."""
 
@@ -58,10 +55,6 @@ class Sender:
         there = self.found(coordinator, row)
         if there is not None:
             return there
-        now_s, out_until = time.time(), row.sent_at + UNMINED_S
-        if row.status == "sent" and row.hashes and row.sent_at <= now_s < out_until:
-            # Another transaction would only pay to be refused when this one is mined after all.
-            return self._store.wait(row, min(out_until, now_s + LOOK_EVERY_S))
         now = coordinator.round_and_stage()
         if (row.round, row.stage) > now:
             return self._put_off(row, "pending", _not_reached(row, now), code=NOT_YET)
@@ -83,11 +76,12 @@ class Sender:
         receipt = receipt_of(coordinator, row)
         if receipt is not None:
             return telling.row(self._emit, self._store.confirm(row, receipt))
-        # Sent, and nothing of ours was mined: the answer with the hash was lost, unless this node
-        # knows all its hashes or has never sent it.
-        code = "" if row.attempts and not row.hashes else ELSEWHERE
-        seen = Receipt(row.tx_hash if not code else "", coordinator.head())
-        return telling.row(self._emit, self._store.confirm(row, seen, code))
+        # No transaction of ours did it. If this node sent it and knows no hash, or one that has no
+        # receipt (a login service's), an answer was lost; else another machine brought it.
+        knows = coordinator.kind == "wallet" and bool(row.hashes)
+        ours = row.attempts > 0 and not knows
+        seen = Receipt(row.tx_hash if ours else "", coordinator.head())
+        return telling.row(self._emit, self._store.confirm(row, seen, "" if ours else ELSEWHERE))
 
     def _submit(self, coordinator: Coordinator, row: OutboxRow) -> Receipt:
         def on_sent(tx_hash: str) -> None:
@@ -158,6 +152,12 @@ def receipt_of(coordinator: Coordinator, row: OutboxRow) -> Receipt | None:
         if receipt is not None:
             return receipt
     return None
+
+
+def was_expected(coordinator: Coordinator, row: OutboxRow) -> bool:
+    """Whether one of the row's hashes must have a receipt, if it was this node that brought it. A
+    login service may have told the hash of a user operation, and those have none."""
+    return bool(row.hashes) and coordinator.kind != "login"
 
 
 def _not_reached(row: OutboxRow, now: tuple[int, int]) -> TransientError:

@@ -10,7 +10,7 @@ from core.chain import ledger_reads as reads
 from core.chain import telling
 from core.chain.ledger import LedgerStore
 from core.chain.ledger_rows import ELSEWHERE, REORGANISED, OutboxRow
-from core.chain.sender import is_there, receipt_of
+from core.chain.sender import is_there, receipt_of, was_expected
 from core.errors import TransientError
 from core.protocols import Coordinator, Receipt
 
@@ -71,7 +71,7 @@ class Settlement:
             return receipt is not None  # two answers that do not fit: ask again later
         if receipt is not None and receipt.block not in (0, row.block):
             telling.row(self._emit, self._store.confirm(row, receipt))
-        elif receipt is None and row.hashes and row.code != ELSEWHERE:
+        elif receipt is None and was_expected(coordinator, row) and row.code != ELSEWHERE:
             seen = Receipt("", head)
             telling.row(self._emit, self._store.confirm(row, seen, ELSEWHERE))
         elif head >= row.block:
@@ -95,6 +95,11 @@ class Settlement:
 
 def _seen(row: OutboxRow, head: int) -> Receipt:
     return Receipt(row.tx_hash, head, row.gas_used, row.fee_wei)
+
+
+def _has_receipts(coordinator: Coordinator) -> bool:
+    """A login service may give the hash of a user operation, which has none."""
+    return coordinator.kind == "wallet"
 
 
 def _many(rows: list[OutboxRow]) -> str:

@@ -29,7 +29,7 @@ SCRIPT = st.lists(st.sampled_from(FAULTS), max_size=12)
 CONFIRMATIONS = 3
 PATIENT: dict[Any, dict[str, float]] = {
     outbox_module: {"FIRST_PAUSE_S": 0.0, "COUNTERS_EVERY_S": 0.0},
-    sender_module: {"FIRST_PAUSE_S": 0.0, "UNMINED_S": 0.0, "MAX_DOUBTS": 10**6},
+    sender_module: {"FIRST_PAUSE_S": 0.0, "MAX_DOUBTS": 10**6},
 }
 """No pause, so that a minute of retries fits into a millisecond."""
 
