@@ -25,7 +25,7 @@ STATUS = "/api/get-api-key-status"
 ROUTES = {
     "/api/register-peer": "register",
     "/api/submit-reward": "reward",
-    "/api/submit-winner": "winners",
+    "/api/submit-winner": "winner",
 }
 MAX_PEER_ID_BYTES = 1024
 MAX_WINNERS = 1024

@@ -11,39 +11,22 @@ import re
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from urllib3.exceptions import HTTPError as Urllib3Error
 
 from core import boundedjson
-from core.chain.contract.refusals import REFUSALS
+from core.chain.contract.refusals import REFUSALS, named
 from core.chain.login_data import LoginData
 from core.chain.rpc import shown_url
-from core.chain.timely_http import is_local, reason
+from core.chain.timely_http import Answer, ask, is_local, reason, session
 from core.errors import ConfigError, RefusedError, TransientError
 
-MAX_ANSWER_BYTES = 64 * 1024
+MAX_ANSWER_BYTES = 2**20
 POLL_S = 1.0
 _HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 _ERROR_NAME = re.compile(r"[A-Z][A-Za-z0-9]{2,63}")
-
-
-@dataclass(frozen=True)
-class _Answer:
-    status: int
-    text: str
-
-    def field(self, name: str) -> str:
-        """A text of its JSON object; empty when there is none."""
-        try:
-            found = boundedjson.decode(self.text.encode())
-        except (ValueError, RecursionError):
-            return ""
-        value = found.get(name) if isinstance(found, dict) else None
-        return value if isinstance(value, str) else ""
 
 
 class LoginService:
@@ -52,20 +35,13 @@ class LoginService:
     def __init__(self, url: str, login: LoginData, timeout_s: float) -> None:
         """url: as in chain.login_url; with or without the `/api` that RL-Swarm writes behind it.
         timeout_s: deadline of one call. ConfigError when it is no address."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError(
-                f"{shown_url(url)} is not the address of a login service",
-                "it must start with http:// or https://",
-                "Correct chain.login_url",
-            )
+        host = _host(url)
         self.shown = shown_url(url)
         self._api = url.rstrip("/").removesuffix("/api") + "/api/"
         self._login = login
         self._timeout_s = timeout_s
-        self._is_local = is_local(parts.hostname)
-        self._session = requests.Session()
-        self._session.trust_env = not self._is_local
+        self._is_local = is_local(host)
+        self._session = session(self._is_local)
 
     def close(self) -> None:
         self._session.close()
@@ -74,9 +50,9 @@ class LoginService:
         """Whether it may submit for this login. TransientError when it does not say."""
         query = {"orgId": self._login.org_id}
         answer = self._ask("GET", "get-api-key-status", self._timeout_s, params=query)
-        told = answer.text.strip()
-        if answer.status == 200 and told in ("activated", "pending"):
-            return told == "activated"
+        told = answer.body.strip()
+        if answer.status == 200 and told in (b"activated", b"pending"):
+            return told == b"activated"
         raise self._odd(answer)
 
     def await_activation(self, timeout_s: float, stop: threading.Event) -> None:
@@ -92,14 +68,13 @@ class LoginService:
         body = {"orgId": self._login.org_id, **fields}
         answer = self._ask("POST", route, timeout_s, json=body)
         if answer.status == 200:
-            found = answer.field("hash")
+            found = _field(answer, "hash")
             if _HASH.fullmatch(found):
                 return found
             raise self._odd(answer)
-        error = answer.field("error")
+        error = _field(answer, "error")
         if answer.status == 400 and error in REFUSALS:
-            told = REFUSALS[error]
-            raise RefusedError(told.what, told.why, told.next_step, code=error)
+            raise named(error)
         if answer.status == 400 and _ERROR_NAME.fullmatch(error):
             raise RefusedError(
                 f"The coordinator refused: {error}",
@@ -117,19 +92,11 @@ class LoginService:
             raise self._pending()
         raise self._odd(answer)
 
-    def _ask(self, method: str, route: str, timeout_s: float, **content: Any) -> _Answer:
-        deadline = time.monotonic() + timeout_s
-        why = ""
+    def _ask(self, method: str, route: str, timeout_s: float, **content: Any) -> Answer:
         try:
-            with self._session.request(
-                method,
-                self._api + route,
-                timeout=timeout_s,
-                allow_redirects=False,
-                stream=True,
-                **content,
-            ) as response:
-                return _Answer(response.status_code, _text(response, deadline))
+            return ask(
+                self._session, method, self._api + route, timeout_s, MAX_ANSWER_BYTES, **content
+            )
         except requests.Timeout:
             why = f"it did not answer within {timeout_s:.0f} s"
         except requests.RequestException as error:
@@ -155,9 +122,9 @@ class LoginService:
             " so; or use an ORG_ID of `waggle swarm members`",
         )
 
-    def _odd(self, answer: _Answer) -> TransientError:
+    def _odd(self, answer: Answer) -> TransientError:
         """What the answer says is not shown: it may hold addresses with API keys."""
-        if answer.text.lstrip()[:1] == "<" or answer.status in (301, 302, 307, 308, 404, 405):
+        if answer.body.lstrip()[:1] == b"<" or answer.status in (301, 302, 307, 308, 404, 405):
             return TransientError(
                 f"What answers at {self.shown} is not a login service",
                 f"its answer is a page for people (HTTP status {answer.status})",
@@ -181,20 +148,25 @@ class LoginService:
         )
 
 
-def _text(response: requests.Response, deadline: float) -> str:
-    """The whole body, within the deadline and the size limit, however slowly it drips."""
-    body = bytearray()
+def _host(url: str) -> str:
     try:
-        while part := response.raw.read1(65_536, decode_content=True):
-            body += part
-            if len(body) > MAX_ANSWER_BYTES:
-                raise requests.ConnectionError("the answer is too large")
-            if time.monotonic() > deadline:
-                raise requests.Timeout("the answer did not end in time")
-    except Urllib3Error:
-        broken = True
-    else:
-        broken = False
-    if broken:
-        raise requests.ConnectionError("the answer broke off")
-    return body.decode("utf-8", "replace")
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname:
+            return parts.hostname
+    except ValueError:
+        pass  # told below
+    raise ConfigError(
+        f"{shown_url(url)} is not the address of a login service",
+        "it must start with http:// or https://",
+        "Correct chain.login_url",
+    )
+
+
+def _field(answer: Answer, name: str) -> str:
+    """A text of the answer's JSON object; empty when there is none."""
+    try:
+        found = boundedjson.decode(answer.body)
+    except (ValueError, RecursionError):
+        return ""
+    value = found.get(name) if isinstance(found, dict) else None
+    return value if isinstance(value, str) else ""

@@ -16,6 +16,9 @@ from core.chain.contract.refusals import selectors
 from core.chain.coordinator import WalletCoordinator
 from core.chain.evm import Evm, Reverted
 from core.chain.host import Services
+from core.chain.login_routes import Routes, Served
+from core.chain.login_server import LoginServer
+from core.chain.members import Member, Members
 from core.chain.services import SwarmServices
 
 
@@ -148,4 +151,33 @@ def connect(swarm: SwarmServices, tmp_path: Path) -> Iterator[Callable[..., Wall
 
     yield make
     for each in made:
+        each.close()
+
+
+@pytest.fixture
+def members(tmp_path: Path) -> Members:
+    return Members(tmp_path / "members", tmp_path / "account")
+
+
+@pytest.fixture
+def served() -> list[Served]:
+    return []
+
+
+@pytest.fixture
+def proxy(swarm: SwarmServices, members: Members, served: list[Served]) -> Iterator[LoginServer]:
+    """A login proxy for `swarm`; each member's coordinator is made once."""
+    made: dict[str, WalletCoordinator] = {}
+
+    def connect(member: Member) -> WalletCoordinator:
+        if member.name not in made:
+            wallet = load_or_create(member.account)
+            made[member.name] = WalletCoordinator(swarm.devnet.url, swarm.client.contract, wallet)
+        return made[member.name]
+
+    server = LoginServer(Routes(members, connect, 60.0, served.append), port=0)
+    server.start()
+    yield server
+    server.close()
+    for each in made.values():
         each.close()

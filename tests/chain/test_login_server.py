@@ -7,7 +7,7 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,10 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.chain.account import address_of, load_or_create
-from core.chain.coordinator import WalletCoordinator
+from core.chain.account import address_of
 from core.chain.login_routes import Answer, Routes, Served
 from core.chain.login_server import MAX_BODY_BYTES, LoginServer
-from core.chain.members import HOME, Member, Members
+from core.chain.members import HOME, Members
 from core.chain.ratelimit import RateLimit
 from core.chain.services import SwarmServices
 from core.chain.webserver import MAX_CONNECTIONS
@@ -29,35 +28,6 @@ from tests.conftest import wait_until
 
 PEER = "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N"
 OTHER = "QmOther"
-
-
-@pytest.fixture
-def members(tmp_path: Path) -> Members:
-    return Members(tmp_path / "members", tmp_path / "account")
-
-
-@pytest.fixture
-def served() -> list[Served]:
-    return []
-
-
-@pytest.fixture
-def proxy(swarm: SwarmServices, members: Members, served: list[Served]) -> Iterator[LoginServer]:
-    """A login proxy for `swarm`; each member's coordinator is made once."""
-    made: dict[str, WalletCoordinator] = {}
-
-    def connect(member: Member) -> WalletCoordinator:
-        if member.name not in made:
-            wallet = load_or_create(member.account)
-            made[member.name] = WalletCoordinator(swarm.devnet.url, swarm.client.contract, wallet)
-        return made[member.name]
-
-    server = LoginServer(Routes(members, connect, 60.0, served.append), port=0)
-    server.start()
-    yield server
-    server.close()
-    for each in made.values():
-        each.close()
 
 
 @pytest.fixture

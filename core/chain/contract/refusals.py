@@ -95,11 +95,16 @@ def refused(data: bytes, doing: str) -> RefusedError:
     """
     name = selectors().get(data[:4])
     if name is not None:
-        told = REFUSALS[name]
-        return RefusedError(told.what, told.why, told.next_step, code=name)
+        return named(name)
     return RefusedError(
         f"The coordinator refused to {doing}",
         f"it reverted with {'0x' + data[:36].hex() if data else 'no reason'}",
         "Check that chain.contract is a SwarmCoordinator and that its chain is the right one",
         code="Reverted",
     )
+
+
+def named(name: str) -> RefusedError:
+    """The RefusedError for an error of the contract. KeyError when it has no such error."""
+    told = REFUSALS[name]
+    return RefusedError(told.what, told.why, told.next_step, code=name)
