@@ -7,7 +7,10 @@ unless the words before it say that it is a hash.
 
 from __future__ import annotations
 
+import importlib.util
 import re
+from functools import cache
+from pathlib import Path
 
 HIDDEN = "[hidden]"
 
@@ -32,6 +35,11 @@ _HASH_WORDS = re.compile(
 )
 
 
+_PLAIN_WORDS = re.compile(r"(?i)(?<![a-z])(?:[a-z]{3,8}[\s,'\"]{1,8}){11,}[a-z]{3,8}(?![a-z])")
+_PHRASE_WORDS = 12
+"""The shortest recovery phrase."""
+
+
 def redact(text: str) -> str:
     """The text with everything that looks like a secret replaced by `[hidden]`."""
     text = _PEM.sub(HIDDEN, text)
@@ -40,7 +48,34 @@ def redact(text: str) -> str:
     text = _LOGIN.sub(rf"\1{HIDDEN}@", text)
     text = _QUERY.sub(rf"\1{HIDDEN}", text)
     text = _NAMED.sub(rf"\1{HIDDEN}", text)
+    text = _PLAIN_WORDS.sub(_without_phrase, text)
     return _HEX64.sub(_unless_hash, text)
+
+
+def _without_phrase(match: re.Match[str]) -> str:
+    """Hide what only has words of a recovery phrase (BIP-39, English), twelve or more in a row."""
+    listed = _listed_words()
+    words = re.split(r"([\s,'\"]+)", match.group())  # every other one is a gap
+    known = [word.lower() in listed for word in words[::2]]
+    start = 0
+    for end in range(len(known) + 1):
+        if end < len(known) and known[end]:
+            continue
+        if end - start >= _PHRASE_WORDS:
+            gone = slice(2 * start, 2 * end - 1)
+            words[gone] = [HIDDEN, *[""] * (2 * (end - start) - 2)]
+        start = end + 1
+    return "".join(words)
+
+
+@cache
+def _listed_words() -> frozenset[str]:
+    """The list lies in a library that is heavy to import: its file is read without it."""
+    found = importlib.util.find_spec("eth_account")
+    if found is None or found.origin is None:
+        return frozenset()
+    path = Path(found.origin).parent / "hdaccount" / "wordlist" / "english.txt"
+    return frozenset(path.read_text(encoding="utf-8").split())
 
 
 def _unless_hash(match: re.Match[str]) -> str:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from core.redact import HIDDEN, redact
 
+PHRASE = "nerve legal winner thank year wave sausage worth useful legal winner yellow"
 KEY = "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"
 
 
@@ -33,6 +34,9 @@ def test_a_private_key_goes(text: str) -> None:
         ("Password: 'hunter2 x'", "hunter2"),
         ("WAGGLE_PASSPHRASE=abc", "abc"),
         ("mnemonic: legal winner thank year wave", "winner"),
+        (f"Language not detected for word(s): {PHRASE}", "nerve"),
+        (f"these words were typed once more and {PHRASE} again".replace(" ", "\n"), "nerve"),
+        (str(PHRASE.upper().split()), "NERVE"),
         ("Authorization: Bearer abcdefgh12345678", "abcdefgh12345678"),
         ("https://me:pw123@rpc.example/x", "pw123"),
         ("https://rpc.example/x?apikey=zzz123&a=1", "zzz123"),
@@ -54,6 +58,8 @@ def test_other_secrets_go(text: str, secret: str) -> None:
         f"sha256 {KEY}",
         "the passphrase is wrong",
         "round 3 finished, 128 completions, reward 0.25",
+        "that other people should never have been able to read these plain words from here",
+        PHRASE.rpartition(" ")[0],
         "contract 0x5FbDB2315678afecb367f032d93F642f64180aa3 answers",
     ],
 )
@@ -68,7 +74,7 @@ def test_redacting_twice_changes_nothing_more(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["a-", "secret", "password=", "0", "-----BEGIN PRIVATE KEY-----", "[?&"]
+    "part", ["a-", "secret", "password=", "0", "-----BEGIN PRIVATE KEY-----", "[?&", "abandon "]
 )
 def test_long_hostile_text_is_quick(part: str) -> None:
     started = time.perf_counter()
