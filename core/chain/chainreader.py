@@ -19,6 +19,9 @@ from core.errors import StorageError
 TOPICS = ("topic0", "topic1", "topic2", "topic3")
 LOGS_DEADLINE_S = 2.0
 MAX_LOGS_BYTES = 8 * 2**20
+HASH_BYTES = 32
+CACHED, CACHED_BYTES = 8192, 32_768
+"""Entries of each generation, and the largest that is kept: some 10 MiB in all, as they are."""
 _LOOK_EVERY_STEPS = 20_000
 """SQLite's virtual machine: about a millisecond between two looks at the clock."""
 
@@ -44,11 +47,43 @@ class TooMuch(Exception):
         self.last = last
 
 
+class NodeCache:
+    """Values whose key is their hash: they never change, so all connections may share them.
+
+    Without it a transaction asks SQLite dozens of times, and each time gives the interpreter away
+    to whoever computes meanwhile. Two generations: what was not used while the younger one filled
+    is forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._young: dict[bytes, bytes] = {}
+        self._old: dict[bytes, bytes] = {}
+
+    def get(self, key: bytes) -> bytes | None:
+        value = self._young.get(key)
+        if value is None:
+            value = self._old.get(key)
+            if value is not None:
+                self.put(key, value)
+        return value
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Of any key; only a hash is kept."""
+        if len(key) == HASH_BYTES and len(value) <= CACHED_BYTES:
+            if len(self._young) >= CACHED:
+                self._old, self._young = self._young, {}
+            self._young[key] = value
+
+    def clear(self) -> None:
+        self._young, self._old = {}, {}
+
+
 class ChainReader(BaseDB):
     """A py-evm database that only reads. StorageError when the file cannot be read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, cache: NodeCache) -> None:
         self._path = path
+        self._cache = cache
         try:
             self._db = sqlite3.connect(
                 path, isolation_level=None, check_same_thread=False, timeout=10.0
@@ -58,13 +93,18 @@ class ChainReader(BaseDB):
             raise unusable(path, error) from error
 
     def __getitem__(self, key: bytes) -> bytes:
+        cached = self._cache.get(key)
+        if cached is not None:
+            return cached
         try:
             row = self._db.execute("SELECT value FROM kv WHERE key = ?", (key,)).fetchone()
         except sqlite3.Error as error:
             raise unusable(self._path, error) from error
         if row is None:
             raise KeyError(key)
-        return bytes(row[0])
+        value = bytes(row[0])
+        self._cache.put(key, value)
+        return value
 
     def __setitem__(self, key: bytes, value: bytes) -> None:
         raise TypeError("this database is only read")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from eth.db.backends.base import BaseDB
 
-from core.chain.chainreader import TOPICS, LogEntry, unusable
+from core.chain.chainreader import TOPICS, LogEntry, NodeCache, unusable
 from core.home import storage_errors
 
 _SCHEMA = """
@@ -55,6 +55,7 @@ class ChainStore(BaseDB):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.cache = NodeCache()
         self._staged: dict[bytes, bytes | None] = {}
         try:
             with storage_errors(path):
@@ -72,10 +73,15 @@ class ChainStore(BaseDB):
             if value is None:
                 raise KeyError(key)
             return value
+        cached = self.cache.get(key)
+        if cached is not None:
+            return cached
         row = self._query("SELECT value FROM kv WHERE key = ?", (key,)).fetchone()
         if row is None:
             raise KeyError(key)
-        return bytes(row[0])
+        value = bytes(row[0])
+        self.cache.put(key, value)
+        return value
 
     def __setitem__(self, key: bytes, value: bytes) -> None:
         self._staged[key] = value
@@ -122,6 +128,8 @@ class ChainStore(BaseDB):
             ]
         try:
             self._write(statements)
+            for key, value, _ in puts:
+                self.cache.put(key, value)
         finally:
             self._staged.clear()
 
@@ -162,11 +170,13 @@ class ChainStore(BaseDB):
         """Delete state nodes, but none that a block after `block` wrote again."""
         sql = "DELETE FROM kv WHERE key = ? AND state BETWEEN 1 AND ?"
         self._write([(sql, [(k, block) for k in keys])])
+        self.cache.clear()
 
     def drop_history(self, keys: Sequence[bytes], block: int) -> None:
         """Delete what only old blocks need, but nothing that a block after `block` wrote again."""
         sql = "DELETE FROM kv WHERE key = ? AND state BETWEEN ? AND -1"
         self._write([(sql, [(k, -block) for k in keys])])
+        self.cache.clear()
 
     def close(self) -> None:
         self._db.close()

@@ -19,7 +19,7 @@ from eth.exceptions import Revert as EvmRevert
 from eth_utils.crypto import keccak
 from trie.exceptions import MissingTrieNode
 
-from core.chain.chainreader import ChainReader, unusable
+from core.chain.chainreader import ChainReader, NodeCache, unusable
 from core.chain.genesis import chain_over
 from core.chain.metered import at_most
 
@@ -58,9 +58,9 @@ class Message:
 class ChainView:
     """LookupError for what is not on the chain, or not kept; StorageError for a damaged file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, cache: NodeCache) -> None:
         self._path = path
-        self.reader = ChainReader(path)
+        self.reader = ChainReader(path, cache)
         self._chain = chain_over(self.reader)
 
     def close(self) -> None:
@@ -148,8 +148,9 @@ class ChainView:
 class Views:
     """At most eight views of one file, opened as they are needed. Thread-safe."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, cache: NodeCache) -> None:
         self._path = path
+        self._cache = cache
         self._free: queue.LifoQueue[ChainView | None] = queue.LifoQueue()
         for _ in range(VIEWS):
             self._free.put(None)
@@ -163,7 +164,7 @@ class Views:
             raise Busy from error
         try:
             if view is None:
-                view = ChainView(self._path)
+                view = ChainView(self._path, self._cache)
             yield view
         finally:
             self._free.put(view)

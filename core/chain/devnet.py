@@ -27,6 +27,8 @@ CONNECTIONS_PER_ADDRESS = 16
 IDLE_TIMEOUT_S = 120.0
 REQUEST_TIMEOUT_S = 20.0
 """To send a whole request once it has begun, and again to take the answer."""
+REFUSAL_S = 0.25
+"""A caller who asks too often is told so slowly: refusing costs time as well."""
 _CROWDED = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 1\r\n"
     b"Connection: close\r\nContent-Length: 21\r\n\r\ntoo many connections\n"
@@ -87,6 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
             if told.retry_after_s is None:
                 self._reply(200, told.body)
             else:
+                time.sleep(REFUSAL_S)
                 self._reply(429, told.body, f"Retry-After: {told.retry_after_s:.0f}")
 
     def do_GET(self) -> None:

@@ -60,7 +60,7 @@ class Evm:
                 why = ValueError("its newest block is not whole")
                 raise unusable(self._store.path, why) from error
             raise
-        self._views = Views(self._store.path)
+        self._views = Views(self._store.path, self._store.cache)
         self._lock = threading.RLock()
         self._grown = threading.Condition(self._lock)
         self.closing = threading.Event()

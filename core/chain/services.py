@@ -29,6 +29,11 @@ from core.home import atomic_write, storage_errors
 
 SWEEP_LOOK_S = 30.0
 SWEEP_AFTER_BLOCKS = 5000
+SWITCH_S = 0.0005
+"""How long a thread that computes may keep the interpreter from one that has something to answer:
+a tenth of Python's default, since one call of a stranger may compute for a second."""
+STACK_BYTES = 64 * 2**20
+"""Of each thread, touched only as far as it is used: contracts may call one another 1024 deep."""
 LOCK_PATIENCE_S = 10.0
 """The process of a killed parent may need a moment to notice and let go of the folder."""
 
@@ -164,6 +169,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--manager", type=Path)
     parser.add_argument("--calls-per-s", type=float, default=0.0)
     arguments = parser.parse_args(argv)
+    sys.setswitchinterval(SWITCH_S)
+    threading.stack_size(STACK_BYTES)
     out = os.fdopen(children.claim_stdout(), "w", buffering=1)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     try:
