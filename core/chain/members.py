@@ -70,7 +70,7 @@ class Members:
                 "a name has small letters, digits, - and _, at most 32",
                 "Choose such a name",
             )
-        from core.chain.account import load_or_create
+        from core.chain.account import address_of, load_or_create
 
         with exclusive(self._folder / "lock"):
             known = self.all()
@@ -81,7 +81,8 @@ class Members:
             if len(known) >= MAX_MEMBERS:
                 raise ConfigError(f"There are {MAX_MEMBERS} members already")
             member = Member(name, str(uuid.uuid4()), self._account(name))
-            load_or_create(member.account)
+            if address_of(member.account) is None:  # the home's own may be there, and be locked
+                load_or_create(member.account)
             # Last: a member is there as a whole, with its account, or not at all.
             text = json.dumps({"org_id": member.org_id}).encode()
             atomic_write(self._folder / name / MEMBER, text)

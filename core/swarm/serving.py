@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import addresses, events
+from core.account.unlock import Unlocked, unlock
 from core.config import Effective
 from core.errors import ConfigError, WaggleError
 from core.home import Home, HomeLock
@@ -41,17 +42,20 @@ class Options:
 
 
 def serve(effective: Effective, home: Home, options: Options, lines: Lines) -> int:
-    """Serve until SIGINT or SIGTERM; 0. WaggleError when it cannot start, or cannot go on."""
+    """Serve until SIGINT or SIGTERM; 0. WaggleError when it cannot start."""
+    home.create()
+    unlocked = unlock(effective, home) if options.login_proxy else Unlocked()
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    home.create()
     with ExitStack() as closing:
         where = _Where(effective, home, lines, ended)
         closing.callback(where.close)
         where.start(options)
         if options.login_proxy:
-            _start_proxy(effective, home, options, where, lines, closing)
+            connections = _Connections(effective, home, unlocked, where)
+            closing.callback(connections.close)
+            _start_proxy(effective, home, options, connections, lines, closing)
         rpc_url, contract = where.now()
         lines.ready(rpc_url, contract)
         while not ended.wait(TICK_S):
@@ -78,7 +82,7 @@ class _Where:
         self._host: ServicesHost | None = None
 
     def start(self, options: Options) -> None:
-        """ConfigError when there is nothing to serve; WaggleError when the services do not start."""
+        """ConfigError when there is nothing to serve. WaggleError when services do not start."""
         if self._chain.rpc_url and self._chain.contract:
             if not options.login_proxy:
                 raise ConfigError(
@@ -138,6 +142,7 @@ class _Where:
             round_timeout_s=self._swarm.round_timeout_s,
             public=self._chain.devnet_host,
             manager=self._home.account,
+            calls_per_s=self._chain.devnet_calls_per_s,
             emit=self._told,
         )
         self._host.start()
@@ -152,7 +157,7 @@ def _start_proxy(
     effective: Effective,
     home: Home,
     options: Options,
-    where: _Where,
+    connections: _Connections,
     lines: Lines,
     closing: ExitStack,
 ) -> None:
@@ -163,8 +168,6 @@ def _start_proxy(
     members = member_commands.of(home)
     if not members.all() or (options.login_data is not None and members.named(HOME) is None):
         members.add(HOME)
-    connections = _Connections(effective, where)
-    closing.callback(connections.close)
     patience_s = 6 * effective.config.chain.call_timeout_s
     routes = Routes(members, connections.of, patience_s, lines.served)
     server = LoginServer(routes, options.port, options.host)
@@ -178,8 +181,10 @@ def _start_proxy(
 class _Connections:
     """A coordinator for each member, connected on first use and again when the chain has moved."""
 
-    def __init__(self, effective: Effective, where: _Where) -> None:
+    def __init__(self, effective: Effective, home: Home, unlocked: Unlocked, where: _Where) -> None:
         self._settings = effective.config.chain
+        self._home = home
+        self._unlocked = unlocked
         self._where = where
         self._lock = threading.Lock()
         self._made: dict[str, tuple[tuple[str, str], WalletCoordinator]] = {}
@@ -187,6 +192,7 @@ class _Connections:
     def of(self, member: Member) -> WalletCoordinator:
         from core.chain.account import load_or_create
         from core.chain.coordinator import WalletCoordinator
+        from core.chain.members import HOME
 
         where = self._where.now()
         with self._lock:
@@ -195,7 +201,9 @@ class _Connections:
             return made
         if made is not None:
             made.close()
-        made = WalletCoordinator(*where, load_or_create(member.account), self._settings)
+        given = self._unlocked.wallet_of(self._home) if member.name == HOME else None
+        wallet = given or load_or_create(member.account)
+        made = WalletCoordinator(*where, wallet, self._settings)
         with self._lock:
             self._made[member.org_id] = (where, made)
         return made

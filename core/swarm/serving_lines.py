@@ -1,4 +1,4 @@
-"""What `waggle swarm serve` says while it serves: a line for a person, or an object for a script."""
+"""What `waggle swarm serve` says while it serves: lines for a person, or objects for a script."""
 
 from __future__ import annotations
 
