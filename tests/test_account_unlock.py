@@ -79,7 +79,12 @@ def test_nothing_is_asked_for_where_nothing_is_locked_or_signed(
     assert "WAGGLE_PASSPHRASE" not in os.environ
     assert sources(home) == unlock.Unlocked()
     accounts.put(home, bytes.fromhex(KEY), passphrase=OWNERS)
-    assert sources(home, "chain.enabled=false") == unlock.Unlocked()
+    for setting in (
+        "chain.enabled=false",
+        "chain.coordinator=login",
+        "chain.coordinator=read-only",
+    ):
+        assert sources(home, setting) == unlock.Unlocked()
 
 
 def test_an_account_that_came_meanwhile_is_opened_anew(home: Home, secret_file: str) -> None:

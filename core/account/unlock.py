@@ -71,7 +71,9 @@ def unlock(effective: Effective, home: Home) -> Unlocked:
     from core.chain.account import is_locked
 
     inherited = passphrase.taken(passphrase.ACCOUNT) or ""
-    if not effective.config.chain.enabled or not is_locked(home.account):
+    chain = effective.config.chain
+    signs = chain.enabled and chain.coordinator == "wallet"
+    if not signs or not is_locked(home.account):
         return Unlocked(passphrase=inherited)
     return _unlocked(effective, home, inherited)
 

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from core.net.identity import Identity
 
 NOT_THE_ACCOUNT = (
-    "The account that rewards go to is another key, and no part of it: keep a copy of {folder} too."
+    "The account that rewards go to is another key, and no part of it: keep a copy of {folder} "
+    "too, or make one with `waggle account export`."
 )
 OTHER_ACCOUNT = (
     "One identity, one node: let the other one rest. Its rewards go to its account, which is "
-    "another key: bring the folder account/ of that home to {folder}, too."
+    "another key: bring the folder account/ of that home to {folder}, too, or what "
+    "`waggle account export` writes there."
 )
 
 
