@@ -23,6 +23,7 @@ LOOK_EVERY = 256
 """Operations between two looks at the clock: well under a millisecond."""
 SLOW_GAS_PER_S = 150_000
 """What the curve arithmetic in pure Python does at least; measured: 230,000 (pairings of BN254)."""
+SLOW_FROM_GAS = 5000
 _SLOW = ("ECPAIRING", "ECMUL", "BLS12_", "Blake2b", "Point Evaluation")
 
 
@@ -60,7 +61,7 @@ class _Meter(GasMeter):
         if not self._operations % LOOK_EVERY:
             _look()
         super().consume_gas(amount, reason)
-        if reason.startswith(_SLOW):
+        if amount >= SLOW_FROM_GAS and reason.startswith(_SLOW):
             _look(ahead_s=amount / SLOW_GAS_PER_S)  # it cannot be stopped once it runs
 
 

@@ -15,22 +15,20 @@ from eth_abi import decode as abi_decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
 
-from core.chain.chainreader import TooMuch
 from core.chain.chainview import Busy, Reverted
 from core.chain.evm import Evm
 from core.chain.intake import MAX_TRANSACTION_BYTES, Rejected, decoded, fees
 from core.chain.limits import LOCAL, Caller, Limits, TooMany
 from core.chain.metered import TooLong
+from core.chain.rpclogs import RpcLogs
 from core.chain.rpcparams import RpcFault, address, any_of, as_bytes, at, maybe, message, quantity
 from core.chain.rpcshapes import (
     shown_block,
     shown_hex,
-    shown_log,
     shown_receipt,
     shown_transaction,
 )
 
-MAX_LOGS = 10_000
 MAX_FEE_HISTORY = 64
 LOCAL_CALL_S, OTHERS_CALL_S = 5.0, 1.0
 """Processor time that one eth_call or eth_estimateGas may take, of this machine and of others."""
@@ -52,6 +50,7 @@ class RpcMethods:
         """extra: methods of others, by name. limits: none for a devnet that is not served."""
         self._evm = evm
         self._limits = limits or Limits(0.0)
+        logs = RpcLogs(evm, lambda tag: self._number([tag], 0))
         plain: dict[str, Callable[[list[Any]], Any]] = {
             "web3_clientVersion": lambda p: "waggle-devnet",
             "web3_sha3": lambda p: shown_hex(keccak(as_bytes(at(p, 0), limit=65_536))),
@@ -79,13 +78,18 @@ class RpcMethods:
             "eth_getBlockTransactionCountByNumber": lambda p: _count(self._numbered(p)),
             "eth_getBlockTransactionCountByHash": lambda p: _count(self._hashed(p)),
             "eth_getBlockReceipts": self._block_receipts,
-            "eth_getLogs": self._logs,
+            "eth_getLogs": logs.get,
+            "eth_getFilterChanges": logs.changes,
+            "eth_getFilterLogs": logs.filter_logs,
+            "eth_uninstallFilter": logs.uninstall,
             **(extra or {}),
         }
         self._table: dict[str, Handler] = {
             "eth_call": self._call,
             "eth_estimateGas": self._estimate,
             "eth_sendRawTransaction": self._send,
+            "eth_newFilter": logs.new_filter,
+            "eth_newBlockFilter": logs.new_block_filter,
             "waggle_fund": self._fund,
             **{name: _any_caller(handler) for name, handler in plain.items()},
         }
@@ -222,31 +226,6 @@ class RpcMethods:
         given = message(params, LOCAL_CALL_S if caller.is_local else OTHERS_CALL_S)
         return hex(self._evm.estimate(given, self._number(params, 1)))
 
-    def _logs(self, params: list[Any]) -> Any:
-        query = at(params, 0)
-        if not isinstance(query, dict):
-            raise RpcFault(-32602, "the first parameter must be a filter object")
-        head = self._evm.height()
-        if "blockHash" in query:
-            first = last = int(self._evm.block_by_hash(as_bytes(query["blockHash"], 32)).number)
-        else:
-            bounds = [query.get("fromBlock") or "latest", query.get("toBlock") or "latest"]
-            first, last = (
-                head if n is None else n for n in (self._number(bounds, 0), self._number(bounds, 1))
-            )
-            if first > last:
-                raise RpcFault(-32000, "invalid block range params")
-        addresses = [as_bytes(each, 20) for each in any_of(query.get("address"))]
-        topics = [[as_bytes(t, 32) for t in any_of(each)] for each in any_of(query.get("topics"))]
-        if len(topics) > 4:
-            raise RpcFault(-32000, "exceed max topics")
-        try:
-            found = self._evm.logs(first, min(last, head), addresses, topics, MAX_LOGS)
-        except TooMuch as error:
-            raise _narrower(error, first) from error
-        hashes = self._evm.block_hashes(sorted({entry.block for entry in found}))
-        return [shown_log(entry, hashes[entry.block]) for entry in found]
-
 
 def _any_caller(handler: Callable[[list[Any]], Any]) -> Handler:
     return lambda params, caller: handler(params)
@@ -266,15 +245,6 @@ def _tip(block: BlockAPI) -> int:
         return 0
     tip, cap = fees(block.transactions[0])
     return min(tip, cap - int(block.header.base_fee_per_gas or 0))
-
-
-def _narrower(error: TooMuch, first: int) -> RpcFault:
-    """In the words by which clients page through logs (Infura's, whom others followed)."""
-    if error.last is None:
-        return RpcFault(-32005, f"{error}. Ask for fewer addresses or topics")
-    span = {"from": hex(first), "to": hex(error.last)}
-    told = f"{error}. Try with this block range [{span['from']}, {span['to']}]"
-    return RpcFault(-32005, told, span)
 
 
 def _reason(error: Reverted) -> str:
