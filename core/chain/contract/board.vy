@@ -90,10 +90,10 @@ def top(board: uint256, last: uint256, limit: uint256) -> DynArray[uint256, MAX_
 @internal
 @pure
 def _sorted(heap: uint256[MAX_TOP + 1], size: uint256) -> DynArray[uint256, MAX_TOP]:
-    """@notice The entries at 1 to `size`, the greatest first."""
+    """@notice The entries of a heap, the greatest first. From its end, they are nearly in order."""
     entries: DynArray[uint256, MAX_TOP] = []
     for i: uint256 in range(size, bound=MAX_TOP):
-        entries.append(heap[i + 1])
+        entries.append(heap[size - i])
     for i: uint256 in range(size, bound=MAX_TOP):
         entry: uint256 = entries[i]
         place: uint256 = i

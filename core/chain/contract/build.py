@@ -29,7 +29,7 @@ OVERLOADS = {
 the end were searched for until the selectors of both were the same four bytes."""
 
 ERRORS: dict[str, tuple[str, ...]] = {
-    **{name: () for name in REFUSALS},
+    **dict.fromkeys(REFUSALS, ()),
     "StageOutOfBounds": (),  # the original declares it and never raises it
     "InvalidInitialization": (),
     "NotInitializing": (),
