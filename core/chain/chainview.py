@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from eth.abc import BlockAPI, BlockHeaderAPI, ComputationAPI, SignedTransactionAPI
-from eth.exceptions import HeaderNotFound, TransactionNotFound
+from eth.exceptions import HeaderNotFound, OutOfGas, TransactionNotFound
 from eth.exceptions import Revert as EvmRevert
 from eth_utils.crypto import keccak
 from trie.exceptions import MissingTrieNode
@@ -26,6 +26,7 @@ from core.chain.metered import at_most
 VIEWS = 8
 VIEW_WAIT_S = 10.0
 CALL_GAS = 25_000_000
+REVERTED = "execution reverted"
 
 
 class Busy(Exception):
@@ -33,7 +34,10 @@ class Busy(Exception):
 
 
 class Reverted(Exception):
-    """A call that failed in the EVM; `data` is what the contract gave back."""
+    """A call that failed in the EVM; `data` is what the contract gave back.
+
+    The message is REVERTED, or another reason when the contract did not choose to fail.
+    """
 
     def __init__(self, data: bytes, reason: str) -> None:
         super().__init__(reason)
@@ -132,10 +136,7 @@ class ChainView:
         except MissingTrieNode as error:
             raise self._missing(header, error) from error
         if done.is_error:
-            failure = done.error
-            given = failure.args[0] if isinstance(failure, EvmRevert) and failure.args else b""
-            reason = "execution reverted" if isinstance(failure, EvmRevert) else str(failure)
-            raise Reverted(given if isinstance(given, bytes) else b"", reason)
+            raise _reverted(done.error)
         return done
 
     def _missing(self, header: BlockHeaderAPI, error: Exception) -> Exception:
@@ -143,6 +144,14 @@ class ChainView:
         if header.block_number < self.head().block_number:
             return LookupError(f"the state of block {header.block_number} is not kept")
         return unusable(self._path, ValueError("the newest state is not whole"))
+
+
+def _reverted(failure: Exception) -> Reverted:
+    """In geth's words. What the contract gave back is there for a revert only."""
+    if not isinstance(failure, EvmRevert):
+        return Reverted(b"", "out of gas" if isinstance(failure, OutOfGas) else str(failure))
+    given = failure.args[0] if failure.args else b""
+    return Reverted(given if isinstance(given, bytes) else b"", REVERTED)
 
 
 class Views:

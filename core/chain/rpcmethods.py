@@ -15,7 +15,7 @@ from eth_abi import decode as abi_decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
 
-from core.chain.chainview import Busy, Reverted
+from core.chain.chainview import REVERTED, Busy, Reverted
 from core.chain.evm import Evm
 from core.chain.intake import MAX_TRANSACTION_BYTES, Rejected, decoded, fees
 from core.chain.limits import LOCAL, Caller, Limits, TooMany
@@ -107,6 +107,8 @@ class RpcMethods:
                     raise RpcFault(-32601, told)
                 return handler(params, caller)
         except Reverted as error:
+            if str(error) != REVERTED:
+                raise RpcFault(-32000, str(error)) from error
             raise RpcFault(3, _reason(error), shown_hex(error.data)) from error
         except Rejected as error:
             raise RpcFault(-32000, str(error)) from error
