@@ -235,7 +235,8 @@ class Evm:
         """Delete the state nodes that only blocks older than `keep_blocks` need, and the headers,
         transactions and receipts of blocks older than `keep_history`; how many rows.
 
-        Run it in a thread of its own: it takes its time. It ends early once `close` was called.
+        keep_history: at least one, the block that the next one follows. Run it in a thread of its
+        own: it takes its time. It ends early once `close` was called.
         """
         state, history = self.height() - keep_blocks, self.height() - keep_history
         dropped = 0
