@@ -35,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     from core.arguments_account import add_account
     from core.arguments_chain import add_swarm
     from core.arguments_peers import add_peers
+    from core.arguments_rewards import add_rewards
     from core.arguments_swarm import add_host, add_identity, add_invites
 
     parser = argparse.ArgumentParser(
@@ -78,13 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
         "works beside a running node, from its journal.\n\n"
         "exit codes: 0 healthy, starting or paused; 3 degraded; 4 down; 1 no journal to read",
     )
-    rewards = command(
-        commands,
-        "rewards",
-        "the ledger: trained, submitted, confirmed, and what the coordinator says",
-        "participation: rounds in which this peer submitted\nreward: the sum of what it submitted\n"
-        "wins: votes that other peers gave it\n\nexit codes: 0, 1",
-    )
+    add_rewards(commands)
     add_peers(commands)
     models = command(
         commands,
@@ -94,7 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
         "with --max-ram 6G: as it would be on a smaller machine\nexit codes: 0, 1, 2",
     )
     add_settings(models)
-    for reporter in (status, rewards, models):
+    for reporter in (status, models):
         add_json(reporter)
 
     evaluation = command(

@@ -178,9 +178,11 @@ def _status(args: argparse.Namespace, home: Home) -> int:
 
 
 def _rewards(args: argparse.Namespace, home: Home) -> int:
-    from core.reports import rewards
+    from core.rewards_figures import Choice
+    from core.rewards_report import rewards
 
-    return rewards(home, args.json)
+    choice = Choice(args.limit, args.failed, args.round)
+    return rewards(home, lambda: _load(args, home), choice, args.check, args.json)
 
 
 def _peers(args: argparse.Namespace, home: Home) -> int:

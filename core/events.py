@@ -423,6 +423,7 @@ class CountersRead(Event):
     """The coordinator's own figures for this peer, read back from it.
 
     round_cost_wei: what a round's transactions cost now; 0 with balance_wei where others pay.
+    counted_reward, counted_votes: what of this node's ledger was confirmed at that moment.
     """
 
     participation: int
@@ -430,6 +431,10 @@ class CountersRead(Event):
     total_reward: int
     balance_wei: int = 0
     round_cost_wei: int = 0
+    swarm: str = ""
+    peer_id: str = ""
+    counted_reward: int = 0
+    counted_votes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -445,6 +450,7 @@ class RewardsCounted(Event):
     """
 
     swarm: str = ""
+    peer_id: str = ""
     account: str = ""
     owner: str = ""
     coordinator: str = ""

@@ -18,7 +18,15 @@ MAX_PENDING = 256
 MAX_SETTLED = 200
 MAX_KINDS = 64
 MAX_STATUSES = 8
-SHORT = {"coordinator": 20, "swarm": 80, "account": 80, "owner": 80, "code": 80, "policy": 200}
+SHORT = {
+    "coordinator": 20,
+    "swarm": 80,
+    "peer_id": 128,
+    "account": 80,
+    "owner": 80,
+    "code": 80,
+    "policy": 200,
+}
 """Characters kept of these texts of `RewardsCounted`."""
 SETTLED = ("confirmed", "credited", "failed")
 
@@ -103,6 +111,8 @@ def _rewards_counted(state: NodeState, event: events.RewardsCounted) -> NodeStat
 
 HANDLERS: dict[type[events.Event], Callable[[NodeState, Any], NodeState]] = {
     events.SubmissionChanged: _submission_changed,
-    events.CountersRead: lambda state, event: replace(state, counters=event),
+    events.CountersRead: lambda state, event: replace(
+        state, counters=replace(event, swarm=cut(event.swarm, 80), peer_id=cut(event.peer_id, 128))
+    ),
     events.RewardsCounted: _rewards_counted,
 }

@@ -1,6 +1,6 @@
-"""What `status` and `rewards` print: the console's twin, from the same NodeState.
+"""What `status` prints: the console's twin, from the same NodeState.
 
-They read the journal of a home, beside a running node or after it. Text that came from peers is
+It reads the journal of a home, beside a running node or after it. Text that came from peers is
 escaped: a name must not be able to move the cursor.
 """
 
@@ -17,8 +17,9 @@ from core.home import Home, HomeLock
 from core.journal import Journal
 from core.state import NodeState
 
-EXIT_CODES = {"healthy": 0, "starting": 0, "paused": 0, "degraded": 3, "down": 4}
 SHOWN = 30
+"""Rows of a list."""
+EXIT_CODES = {"healthy": 0, "starting": 0, "paused": 0, "degraded": 3, "down": 4}
 
 
 def read(home: Home) -> tuple[NodeState, bool]:
@@ -118,45 +119,6 @@ def _status_lines(state: NodeState) -> list[tuple[str, str]]:
             ("held-out", f"pass@1 {told.pass_at_1:.3f}, greedy {told.greedy_pass_at_1:.3f}")
         )
     return lines
-
-
-def rewards(home: Home, as_json: bool) -> int:
-    """Print the ledger's totals, the coordinator's counters, and the newest submissions."""
-    state, _ = read(home)
-    ledger, counters = state.ledger, state.counters
-    rows = sorted((*ledger.pending, *ledger.settled), key=lambda row: (row.round or 0, row.changed))
-    if as_json:
-        print_json(
-            {
-                "trained": ledger.trained,
-                "submitted": ledger.submitted,
-                "confirmed": dict(ledger.confirmed),
-                "failed": dict(ledger.failed),
-                "coordinator": asdict(counters) if counters else None,
-                "submissions": [asdict(row) for row in rows],
-            }
-        )
-        return 0
-    print(f"{ledger.trained} rounds trained, {ledger.submitted} submissions")
-    for kind in sorted({*ledger.confirmed, *ledger.failed}):
-        confirmed, failed = ledger.confirmed.get(kind, 0), ledger.failed.get(kind, 0)
-        print(f"  {clean(kind):<10} {confirmed} confirmed, {failed} refused")
-    if counters:
-        print(
-            f"coordinator ({ago(counters.time)}): participation {counters.participation}, "
-            f"reward {counters.total_reward}, wins {counters.wins}"
-        )
-    else:
-        print("coordinator: not read yet")
-    if rows:
-        print(f"  {'round':>6} {'kind':<9} {'value':>6} {'status':<9} transaction or error")
-    for row in rows[-SHOWN:]:
-        detail = row.error or row.tx_hash
-        value = row.value if row.kind == "reward" else ""
-        print(
-            f"  round {row.round} {clean(row.kind):<9} {value:>6} {row.status:<9} {clean(detail)}"
-        )
-    return 0
 
 
 def ago(then: float) -> str:

@@ -27,6 +27,7 @@ class Palette:
             "healthy": self.good,
             "up": self.good,
             "confirmed": self.good,
+            "credited": self.good,
             "degraded": self.warn,
             "warning": self.warn,
             "down": self.bad,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from core import events
 from core.chain import ledger_reads as reads
 from core.chain.ledger import LedgerStore
+from core.chain.ledger_rows import COUNTED
 from core.chain.line import Line
 from core.chain.policy import Policy
 from core.protocols import Coordinator
@@ -15,13 +16,24 @@ MAX_FIGURE = 2**256
 """What a contract can say; an RPC that lies may say more."""
 
 
-def counters(coordinator: Coordinator, peer_id: str) -> events.CountersRead:
-    """The coordinator's own figures. TransientError."""
+def counters(coordinator: Coordinator, store: LedgerStore, peer_id: str) -> events.CountersRead:
+    """The coordinator's own figures, beside what the ledger holds for confirmed at that moment,
+    which is exact in the thread that confirms. TransientError."""
     names = ("participation", "wins", "total_reward", "balance_wei", "round_cost_wei")
     told = coordinator.counters(peer_id)
+    totals = store.totals(coordinator.swarm, peer_id)
     return events.CountersRead(
-        **{name: max(-MAX_FIGURE, min(MAX_FIGURE, int(told.get(name, 0)))) for name in names}
+        **{name: max(-MAX_FIGURE, min(MAX_FIGURE, int(told.get(name, 0)))) for name in names},
+        swarm=coordinator.swarm,
+        peer_id=peer_id,
+        counted_reward=sum(totals.value.get(status, 0) for status in COUNTED),
+        counted_votes=totals.count(*COUNTED, kind="winner"),
     )
+
+
+def lost_some(read: events.CountersRead) -> bool:
+    """Whether the coordinator counts less than it confirmed to this node."""
+    return read.participation < read.counted_votes or read.total_reward < read.counted_reward
 
 
 def counted(
@@ -35,6 +47,7 @@ def counted(
         next_try = max(next_try, line.next_try)
     return events.RewardsCounted(
         swarm=swarm,
+        peer_id=peer_id,
         policy=policy.told(),
         trained=totals.rounds,
         reward=totals.reward,

@@ -62,8 +62,7 @@ class Outbox:
         self._swarm = ""
         self._round_swarm = ""
         self._owner = ""
-        self._who = ("", "")
-        """The coordinator's account and kind."""
+        self._who = ("", "")  # the coordinator's account and kind
         self._hopeless = False
         self._registered = False
         self._looked_back = False
@@ -253,7 +252,9 @@ class Outbox:
     def _read_counters(self, coordinator: Coordinator) -> None:
         if not self._counters_due or time.monotonic() - self._counters_at < COUNTERS_EVERY_S:
             return
-        self._emit(figures.counters(coordinator, self._peer_id))
+        read = figures.counters(coordinator, self.store, self._peer_id)
+        self._emit(read)
+        self._looked_back = self._looked_back and not figures.lost_some(read)
         self._counters_at = time.monotonic()
         self._counters_due = False
 

@@ -1,0 +1,97 @@
+"""The rewards in words: what each counter counts, and why two sums differ. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core import events
+
+if TYPE_CHECKING:
+    from core.chain.ledger_rows import Totals
+
+COUNTERS = {
+    "reward": "the sum of what this peer submitted for its own answers, round by round",
+    "participation": "rounds in which this peer voted: one vote for each submission of its own",
+    "wins": "votes that named this peer the best of a round, by whichever peer they were cast",
+}
+"""The coordinator's three counters, which it keeps for each peer id."""
+
+STAGES = ("waiting", "pending", "sent", "confirmed", "credited", "failed")
+MEANINGS = {
+    "waiting": "rounds not handed over yet",
+    "pending": "to be sent",
+    "sent": "the transaction is out",
+    "confirmed": "mined; may still be reorganised",
+    "credited": "the coordinator has it for good",
+    "failed": "refused for good",
+}
+ETHER = 10**18
+
+
+def reward_difference(totals: Totals, read: events.CountersRead) -> list[tuple[int, str]]:
+    """(amount, why) that lead from the sum here to the coordinator's; amounts add up exactly."""
+    value = totals.value
+    still = value.get("pending", 0) + value.get("sent", 0)
+    counted = value.get("confirmed", 0) + value.get("credited", 0)
+    parts = [
+        (-totals.waiting_reward, f"{_rounds(totals.waiting)} not handed over yet", totals.waiting),
+        (-still, f"{_many(totals.count('pending', 'sent', kind='reward'))} not sent yet", still),
+        (-value.get("failed", 0), f"{_many(totals.count('failed', kind='reward'))} refused", 1),
+        (read.counted_reward - counted, "confirmed since the coordinator was asked", 1),
+    ]
+    found = [(amount, why) for amount, why, _ in parts if amount]
+    rest = read.total_reward - read.counted_reward
+    return [*found, (rest, _elsewhere(rest, totals.elsewhere))] if rest else found
+
+
+def vote_difference(totals: Totals, read: events.CountersRead) -> list[tuple[int, str]]:
+    """The same for participation, from the votes cast here."""
+    still = totals.count("pending", "sent", kind="winner")
+    failed = totals.count("failed", kind="winner")
+    counted = totals.count("confirmed", "credited", kind="winner")
+    parts = [
+        (-still, "not sent yet"),
+        (-failed, "refused"),
+        (read.counted_votes - counted, "confirmed since the coordinator was asked"),
+    ]
+    found = [(amount, why) for amount, why in parts if amount]
+    rest = read.participation - read.counted_votes
+    return [*found, (rest, _elsewhere(rest, totals.elsewhere))] if rest else found
+
+
+def _elsewhere(rest: int, elsewhere: int) -> str:
+    if elsewhere:
+        return f"{_many(elsewhere)} came from another machine with this key, which counts instead"
+    if rest > 0:
+        return "from before this ledger began, or from another home with this key"
+    return "the coordinator has lost some: the node looks for them, and sends them again"
+
+
+def rounds_left(read: events.CountersRead | None) -> int | None:
+    """How many rounds the account can pay for; None where it does not pay, or nobody knows."""
+    if read is None or read.round_cost_wei <= 0:
+        return None
+    return max(0, read.balance_wei) // read.round_cost_wei
+
+
+def ether(wei: int) -> str:
+    """In ether, to three places that tell something."""
+    return f"{wei / ETHER:.3g}" if abs(wei) < ETHER else f"{wei / ETHER:.3f}"
+
+
+def differs(mine: str, owner: str) -> bool:
+    """Whether a peer belongs to another account than this one; both must be known."""
+    return bool(mine and owner) and mine.lower() != owner.lower()
+
+
+def short(text: str, head: int = 8, tail: int = 4) -> str:
+    """Both ends of a long name."""
+    return text if len(text) <= head + tail + 2 else f"{text[:head]}..{text[-tail:]}"
+
+
+def _many(count: int) -> str:
+    return "a submission" if count == 1 else f"{count} submissions"
+
+
+def _rounds(count: int) -> str:
+    return "a round" if count == 1 else f"{count} rounds"
