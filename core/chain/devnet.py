@@ -1,223 +1,62 @@
 """JSON-RPC over HTTP, on loopback and, where a person has opened it, on one more address.
 
-Answers GET with one line, POST with JSON-RPC 2.0. Bodies, the time to send one, and connections
-are bounded: others cannot use up the connections of this machine's node, nor one of them those of
-the rest. Pages in a browser cannot use it: a foreign Host or any Origin is refused.
+Answers GET with one line, POST with JSON-RPC 2.0. What a client may use up of the server is bounded
+in webserver.py, what a call may use up of the chain in limits.py.
 """
 
 from __future__ import annotations
 
-import io
-import socket
-import threading
 import time
-from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
-from core.addresses import EVERY, LOOPBACK, is_loopback, listening
-from core.chain.limits import Caller
+from core.addresses import LOOPBACK
 from core.chain.rpcbody import MAX_BODY_BYTES, answer
 from core.chain.rpcmethods import RpcMethods
+from core.chain.webserver import Handler, WebServer
 from core.errors import WaggleError
 
-MAX_CONNECTIONS = 128
-"""For this machine, and as many again for all others."""
-CONNECTIONS_PER_ADDRESS = 16
-IDLE_TIMEOUT_S = 120.0
-REQUEST_TIMEOUT_S = 20.0
-"""To send a whole request once it has begun, and again to take the answer."""
 REFUSAL_S = 0.25
 """A caller who asks too often is told so slowly: refusing costs time as well."""
-_CROWDED = (
-    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 1\r\n"
-    b"Connection: close\r\nContent-Length: 21\r\n\r\ntoo many connections\n"
-)
 
 
-class _Timed(io.RawIOBase):
-    """What a socket sends, until a deadline: however slowly it drips."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self.deadline = 0.0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the request did not end in time")
-        self._connection.settimeout(left)
-        return self._connection.recv_into(buffer)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    server: _Server
-
-    def setup(self) -> None:
-        super().setup()
-        self._timed = _Timed(self.connection)
-        self.rfile = self._buffered = io.BufferedReader(self._timed)
-
-    def handle_one_request(self) -> None:
-        self._timed.deadline = time.monotonic() + IDLE_TIMEOUT_S
-        try:
-            self._buffered.peek(1)
-        except TimeoutError:
-            self.close_connection = True
-            return
-        self._timed.deadline = time.monotonic() + REQUEST_TIMEOUT_S
-        super().handle_one_request()
-
+class _Handler(Handler):
     def do_POST(self) -> None:
-        try:
-            size = int(self.headers.get("Content-Length", ""))
-        except ValueError:
-            size = -1
-        if not self._is_meant():
-            self._reply(403, b"this address is not for you: it is asked for by another name\n")
-        elif not 0 <= size <= MAX_BODY_BYTES:
+        if not self.is_meant():
             self.close_connection = True
-            self._reply(413, b"Content-Length missing or too large\n")
+            self._say(403, b"this address is not for you: it is asked for by another name\n")
+            return
+        body = self.body(MAX_BODY_BYTES)
+        if body is None:
+            self._say(413, b"Content-Length missing or too large\n")
+            return
+        methods: RpcMethods = self.server.payload
+        told = answer(methods, body, self.caller)
+        if told.retry_after_s is None:
+            self._say(200, told.body)
         else:
-            caller = self.server.caller(self.client_address[0])
-            told = answer(self.server.methods, self.rfile.read(size), caller)
-            if told.retry_after_s is None:
-                self._reply(200, told.body)
-            else:
-                time.sleep(REFUSAL_S)
-                self._reply(429, told.body, f"Retry-After: {told.retry_after_s:.0f}")
+            time.sleep(REFUSAL_S)
+            self._say(429, told.body, f"Retry-After: {told.retry_after_s:.0f}")
 
     def do_GET(self) -> None:
-        self._reply(200, b"Waggle devnet: Ethereum JSON-RPC by POST\n")
+        self._say(200, b"Waggle devnet: Ethereum JSON-RPC by POST\n")
 
-    def _is_meant(self) -> bool:
-        """Not so when a browser's page reaches it by a name that was pointed here."""
-        host = self.headers.get("Host", "").rsplit(":", 1)[0].lower()
-        return host in self.server.names and "Origin" not in self.headers
-
-    def _reply(self, status: int, body: bytes, *more: str) -> None:
-        """Head and body in one write: two cost a delayed acknowledgement (400 ms measured)."""
+    def _say(self, status: int, body: bytes, *more: str) -> None:
         kind = "application/json" if body[:1] in b"{[" else "text/plain"
-        head = [
-            f"HTTP/1.1 {status} {self.responses[status][0]}",
-            f"Content-Type: {kind}",
-            f"Content-Length: {len(body)}",
-            f"Connection: {'close' if self.close_connection else 'keep-alive'}",
-            *more,
-        ]
-        self.connection.settimeout(REQUEST_TIMEOUT_S)
-        self.wfile.write("\r\n".join([*head, "\r\n"]).encode() + body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: a line per call would fill the log."""
+        self.reply(status, kind, body, *more)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    allow_reuse_address = True
-    request_queue_size = 64
-
-    def __init__(self, host: str, port: int, methods: RpcMethods, names: frozenset[str]) -> None:
-        self.methods = methods
-        self.names = names
-        self._host = host
-        self._open: dict[socket.socket, Caller] = {}
-        self._lock = threading.Lock()
-        super().__init__((host, port), _Handler)
-
-    def caller(self, address: str) -> Caller:
-        """Who asks. Nobody but this machine can reach its loopback address."""
-        local = self._host == LOOPBACK or (self._host == EVERY and is_loopback(address))
-        return Caller(address, local)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        caller = self.caller(client_address[0])
-        with self._lock:
-            of_kind = Counter(
-                each for each in self._open.values() if each.is_local == caller.is_local
-            )
-            fits = of_kind.total() < MAX_CONNECTIONS
-            if not caller.is_local:
-                fits = fits and of_kind[caller] < CONNECTIONS_PER_ADDRESS
-            if fits:
-                self._open[request] = caller
-        if fits:
-            super().process_request(request, client_address)
-            return
-        try:
-            request.setblocking(False)
-            request.send(_CROWDED)
-        except OSError:
-            pass  # it is sent away in any case
-        self.shutdown_request(request)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            with self._lock:
-                self._open.pop(request, None)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away mid-answer is its own business."""
-
-    def close_connections(self) -> None:
-        with self._lock:
-            for each in self._open:
-                try:
-                    each.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    continue  # already gone
-
-
-class Devnet:
+class Devnet(WebServer):
     """The HTTP servers, each in a thread `devnet`. WaggleError when the port is taken.
 
     public: the address or name at which others reach it; this machine uses `url` in any case.
     """
 
     def __init__(self, methods: RpcMethods, port: int = 0, public: str = LOOPBACK) -> None:
-        names = frozenset({LOOPBACK, "localhost", public})
-        self._servers: list[_Server] = []
-        for host in listening(public):
-            try:
-                server = _Server(host, port, methods, names)
-            except OSError as error:
-                self._end_servers()
-                raise WaggleError(
-                    f"The devnet cannot listen on {host}:{port}",
-                    error.strerror or str(error),
-                    "End the program that uses the port, or set chain.devnet_port to another "
-                    "(0 chooses a free one)",
-                ) from error
-            self._servers.append(server)
-            port = server.server_address[1]
-        self.port: int = port
-        self.url = f"http://{LOOPBACK}:{port}"
-        self.public_url = f"http://{public}:{port}"
-        self._threads = [
-            threading.Thread(target=each.serve_forever, args=(0.05,), name="devnet", daemon=True)
-            for each in self._servers
-        ]
-
-    def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
-
-    def close(self) -> None:
-        for server in self._servers:
-            server.shutdown()
-            server.close_connections()
-        self._end_servers()
-        for thread in self._threads:
-            thread.join(5.0)
-
-    def _end_servers(self) -> None:
-        for server in self._servers:
-            server.server_close()
+        try:
+            super().__init__("devnet", _Handler, methods, port, public)
+        except OSError as error:
+            raise WaggleError(
+                f"The devnet cannot listen on {error.filename}",
+                error.strerror or str(error),
+                "End the program that uses the port, or set chain.devnet_port to another "
+                "(0 chooses a free one)",
+            ) from error

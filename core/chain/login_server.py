@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from core.addresses import LOOPBACK, is_loopback
+from core.addresses import LOOPBACK
 from core.chain.login_routes import Answer, Routes
 from core.chain.ratelimit import RateLimit
 from core.chain.webserver import Handler, WebServer
@@ -26,12 +26,9 @@ HELLO = (
 
 class _Handler(Handler):
     def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
         if not self._may():
             return
-        if not self.is_meant():
-            self._refuse()
-            return
-        path, _, query = self.path.partition("?")
         if path == "/":
             self._answer(Answer(200, HELLO))
         else:
@@ -41,9 +38,7 @@ class _Handler(Handler):
         if not self._may():
             return
         body = self.body(MAX_BODY_BYTES)
-        if not self.is_meant():
-            self._refuse()
-        elif body is None:
+        if body is None:
             self._answer(Answer(413, {"error": f"a body has at most {MAX_BODY_BYTES} bytes"}))
         else:
             self._answer(self._routes.post(self.path.partition("?")[0], body))
@@ -54,16 +49,17 @@ class _Handler(Handler):
         return routes
 
     def _may(self) -> bool:
-        host, limit = self.client_address[0], self.server.payload[1]
-        if is_loopback(host) or limit.allows(host):
+        """Whether to go on; else it is answered, and the connection ends: there may be a body."""
+        limit: RateLimit = self.server.payload[1]
+        if not self.is_meant():
+            refusal = Answer(403, {"error": "this address is asked for by another name"})
+        elif not self.caller.is_local and not limit.allows(self.caller.address):
+            refusal = Answer(429, {"error": "too many requests"})
+        else:
             return True
         self.close_connection = True
-        self._answer(Answer(429, {"error": "too many requests"}))
+        self._answer(refusal)
         return False
-
-    def _refuse(self) -> None:
-        self.close_connection = True
-        self._answer(Answer(403, {"error": "this address is asked for by another name"}))
 
     def _answer(self, answer: Answer) -> None:
         if isinstance(answer.body, str):
@@ -72,27 +68,20 @@ class _Handler(Handler):
             self.reply(answer.status, "application/json", json.dumps(answer.body).encode())
 
 
-class LoginServer:
-    """Threads `login`. WaggleError when the port is taken."""
+class LoginServer(WebServer):
+    """Threads `login`. WaggleError when the port is taken.
+
+    public: the address at which others reach it; 127.0.0.1 is this machine only.
+    """
 
     def __init__(self, routes: Routes, port: int, public: str = LOOPBACK) -> None:
-        """public: the address at which others reach it; 127.0.0.1 is this machine only."""
-        limit = RateLimit(REQUESTS_PER_S, BURST)
         try:
-            self._web = WebServer(_Handler, (routes, limit), port, public, "login")
+            limit = RateLimit(REQUESTS_PER_S, BURST)
+            super().__init__("login", _Handler, (routes, limit), port, public)
         except OSError as error:
             raise WaggleError(
-                f"The login proxy cannot listen on {public}:{port}",
+                f"The login proxy cannot listen on {error.filename}",
                 error.strerror or str(error),
                 "End what uses the port (perhaps RL-Swarm's own modal-login), or choose another "
                 "with --port",
             ) from error
-        self.port = self._web.port
-        self.url = f"http://{LOOPBACK}:{self.port}"
-        self.public_url = f"http://{public}:{self.port}"
-
-    def start(self) -> None:
-        self._web.start()
-
-    def close(self) -> None:
-        self._web.close()

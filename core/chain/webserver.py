@@ -1,12 +1,14 @@
-"""An HTTP/1.1 server for small requests from programs, on loopback and perhaps one more address.
+"""An HTTP/1.1 server for programs, on loopback and, where a person opened it, on one more address.
 
-Everything a client could use up is bounded: connections (in all, and for each address beyond
-loopback), the size of a request, and the time it takes. Pages in a browser cannot use it: a foreign
-Host, or any Origin, is refused. What the answers are is the subclass's business.
+Everything a client could use up is bounded: connections, for this machine and for all others apart
+and for each other address; the size of a request, the time to send one and to take the answer.
+Pages in a browser cannot use it: a foreign Host or any Origin is refused. What is answered to what
+is the handler's business: devnet.py, login_server.py.
 """
 
 from __future__ import annotations
 
+import io
 import socket
 import threading
 import time
@@ -15,13 +17,37 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from core.addresses import LOOPBACK, is_loopback, listening
+from core.addresses import EVERY, LOOPBACK, is_loopback, listening
+from core.chain.limits import Caller
 
-MAX_CONNECTIONS = 64
-MAX_FROM_ONE_ADDRESS = 8
-"""Loopback apart: there it is one person's machine."""
-IDLE_TIMEOUT_S = 60.0
-BODY_TIMEOUT_S = 10.0
+MAX_CONNECTIONS = 128
+"""For this machine, and as many again for all others."""
+CONNECTIONS_PER_ADDRESS = 16
+IDLE_TIMEOUT_S = 120.0
+REQUEST_TIMEOUT_S = 20.0
+"""To send a whole request once it has begun, and again to take the answer."""
+_CROWDED = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 1\r\n"
+    b"Connection: close\r\nContent-Length: 21\r\n\r\ntoo many connections\n"
+)
+
+
+class _Timed(io.RawIOBase):
+    """What a socket sends, until a deadline: however slowly it drips."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self.deadline = 0.0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the request did not end in time")
+        self._connection.settimeout(left)
+        return self._connection.recv_into(buffer)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -29,10 +55,26 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    timeout = IDLE_TIMEOUT_S
-    server: Server
-    server_version = "Waggle"
-    sys_version = ""
+    server: _Server
+
+    def setup(self) -> None:
+        super().setup()
+        self._timed = _Timed(self.connection)
+        self.rfile = self._buffered = io.BufferedReader(self._timed)
+
+    def handle_one_request(self) -> None:
+        self._timed.deadline = time.monotonic() + IDLE_TIMEOUT_S
+        try:
+            self._buffered.peek(1)
+        except TimeoutError:
+            self.close_connection = True
+            return
+        self._timed.deadline = time.monotonic() + REQUEST_TIMEOUT_S
+        super().handle_one_request()
+
+    @property
+    def caller(self) -> Caller:
+        return self.server.caller(self.client_address[0])
 
     def is_meant(self) -> bool:
         """Not so when a browser's page reaches it by a name that was pointed here."""
@@ -40,47 +82,37 @@ class Handler(BaseHTTPRequestHandler):
         return host in self.server.names and "Origin" not in self.headers
 
     def body(self, most: int) -> bytes | None:
-        """None, and the connection ends after the answer, when it is larger than `most` bytes, of
-        an unsaid size, or does not arrive in time."""
+        """None, and the connection ends after the answer, when it is larger than `most` bytes or
+        of an unsaid size. TimeoutError, which ends the connection, when it does not arrive."""
         try:
-            left = int(self.headers.get("Content-Length", ""))
+            size = int(self.headers.get("Content-Length", ""))
         except ValueError:
-            left = -1
-        if not 0 <= left <= most or "Transfer-Encoding" in self.headers:
-            self.close_connection = True
-            return None
-        deadline = time.monotonic() + BODY_TIMEOUT_S
-        parts: list[bytes] = []
-        while left:
-            self.connection.settimeout(max(0.01, deadline - time.monotonic()))
-            try:
-                part = self.rfile.read1(left)
-            except TimeoutError:
-                part = b""
-            if not part:
-                self.close_connection = True
-                return None
-            parts.append(part)
-            left -= len(part)
-        self.connection.settimeout(self.timeout)
-        return b"".join(parts)
+            size = -1
+        if 0 <= size <= most:
+            return self.rfile.read(size)
+        self.close_connection = True
+        return None
 
-    def reply(self, status: int, kind: str, body: bytes) -> None:
-        """Head and body in one write: two cost a delayed acknowledgement (400 ms measured)."""
+    def reply(self, status: int, kind: str, body: bytes, *more: str) -> None:
+        """Head and body in one write: two cost a delayed acknowledgement (400 ms measured).
+
+        more: further lines of the head.
+        """
         head = [
             f"HTTP/1.1 {status} {self.responses[status][0]}",
             f"Content-Type: {kind}",
             f"Content-Length: {len(body)}",
-            "X-Content-Type-Options: nosniff",
             f"Connection: {'close' if self.close_connection else 'keep-alive'}",
+            *more,
         ]
+        self.connection.settimeout(REQUEST_TIMEOUT_S)
         self.wfile.write("\r\n".join([*head, "\r\n"]).encode() + body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: what is worth a line is told by who serves."""
+        """Nothing: a line per call would fill the log."""
 
 
-class Server(ThreadingHTTPServer):
+class _Server(ThreadingHTTPServer):
     """One listening socket and its connections, a thread each."""
 
     daemon_threads = True
@@ -93,22 +125,36 @@ class Server(ThreadingHTTPServer):
     ) -> None:
         self.names = names
         self.payload = payload
-        self._open: dict[socket.socket, str] = {}
+        self._host = host
+        self._open: dict[socket.socket, Caller] = {}
         self._lock = threading.Lock()
         super().__init__((host, port), handler)
 
+    def caller(self, address: str) -> Caller:
+        """Who asks. Nobody but this machine can reach its loopback address."""
+        local = self._host == LOOPBACK or (self._host == EVERY and is_loopback(address))
+        return Caller(address, local)
+
     def process_request(self, request: Any, client_address: Any) -> None:
-        host = str(client_address[0])
+        caller = self.caller(client_address[0])
         with self._lock:
-            mine = Counter(self._open.values())[host]
-            room = len(self._open) < MAX_CONNECTIONS
-            room = room and (is_loopback(host) or mine < MAX_FROM_ONE_ADDRESS)
-            if room:
-                self._open[request] = host
-        if room:
+            of_kind = Counter(
+                each for each in self._open.values() if each.is_local == caller.is_local
+            )
+            fits = of_kind.total() < MAX_CONNECTIONS
+            if not caller.is_local:
+                fits = fits and of_kind[caller] < CONNECTIONS_PER_ADDRESS
+            if fits:
+                self._open[request] = caller
+        if fits:
             super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
+            return
+        try:
+            request.setblocking(False)
+            request.send(_CROWDED)
+        except OSError:
+            pass  # it is sent away in any case
+        self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
@@ -130,24 +176,29 @@ class Server(ThreadingHTTPServer):
 
 
 class WebServer:
-    """Listens at `public` and on loopback. OSError when the port is taken.
+    """Listens at `public` and on loopback, each in a thread of this name. OSError, whose filename
+    is the address, when the port is taken.
 
-    public: the address or name at which others reach it; loopback only, when it is that.
+    public: the address or name at which others reach it; this machine uses `url` in any case.
     """
 
     def __init__(
-        self, handler: type[Handler], payload: Any, port: int, public: str, name: str
+        self, name: str, handler: type[Handler], payload: Any, port: int, public: str
     ) -> None:
         names = frozenset({LOOPBACK, "localhost", public})
-        self._servers: list[Server] = []
-        try:
-            for host in listening(public):
-                self._servers.append(Server(handler, host, port, names, payload))
-                port = self._servers[-1].server_address[1]
-        except OSError:
-            self._each(Server.server_close)
-            raise
+        self._servers: list[_Server] = []
+        for host in listening(public):
+            try:
+                server = _Server(handler, host, port, names, payload)
+            except OSError as error:
+                self._each(_Server.server_close)
+                why = error.strerror or str(error)
+                raise OSError(error.errno, why, f"{host}:{port}") from error
+            self._servers.append(server)
+            port = server.server_address[1]
         self.port: int = port
+        self.url = f"http://{LOOPBACK}:{port}"
+        self.public_url = f"http://{public}:{port}"
         self._threads = [
             threading.Thread(target=each.serve_forever, args=(0.05,), name=name, daemon=True)
             for each in self._servers
@@ -158,12 +209,13 @@ class WebServer:
             thread.start()
 
     def close(self) -> None:
-        self._each(Server.shutdown)
-        self._each(Server.close_connections)
-        self._each(Server.server_close)
+        for server in self._servers:
+            server.shutdown()
+            server.close_connections()
+        self._each(_Server.server_close)
         for thread in self._threads:
             thread.join(5.0)
 
-    def _each(self, do: Callable[[Server], None]) -> None:
+    def _each(self, do: Callable[[_Server], None]) -> None:
         for server in self._servers:
             do(server)

@@ -18,13 +18,14 @@ from web3.exceptions import ContractCustomError
 
 from core.chain.contract import artifact
 from core.chain.coordinator import WalletCoordinator
-from core.chain.devnet import MAX_CONNECTIONS, Devnet
+from core.chain.devnet import Devnet
 from core.chain.evm import Evm
 from core.chain.genesis import FAUCET_KEY
 from core.chain.intake import Rejected
 from core.chain.rpcbody import MAX_BATCH, MAX_BODY_BYTES, answer
 from core.chain.rpcmethods import RpcMethods
 from core.chain.services import SwarmServices
+from core.chain.webserver import MAX_CONNECTIONS
 from core.errors import WaggleError
 
 PEER = "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N"

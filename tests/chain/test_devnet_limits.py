@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from core.chain import devnet as server
-from core.chain.devnet import CONNECTIONS_PER_ADDRESS, Devnet
+from core.chain import webserver
+from core.chain.devnet import Devnet
 from core.chain.evm import Evm
 from core.chain.limits import DAY_S, GIFTS_PER_ACCOUNT, GIFTS_PER_CALLER, Caller, Limits, TooMany
 from core.chain.rpcbody import MAX_ANSWER_BYTES, answer
 from core.chain.rpcmethods import RpcMethods
+from core.chain.webserver import CONNECTIONS_PER_ADDRESS
 
 PUBLIC = "127.0.0.2"
 """Whoever comes by this address of the machine counts as another machine."""
@@ -201,8 +203,8 @@ def test_connections_of_one_address_leave_room_for_the_next(opened: Devnet) -> N
 
 
 def test_half_a_request_is_not_waited_for(opened: Devnet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "REQUEST_TIMEOUT_S", 0.3)
-    monkeypatch.setattr(server, "IDLE_TIMEOUT_S", 0.6)
+    monkeypatch.setattr(webserver, "REQUEST_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(webserver, "IDLE_TIMEOUT_S", 0.6)
     head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
     for sent in (b"", b"POST / HT", head, head + b"{"):
         with socket.create_connection(("127.0.0.1", opened.port), 10) as slow:
