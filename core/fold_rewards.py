@@ -35,11 +35,12 @@ def _submission_changed(state: NodeState, event: events.SubmissionChanged) -> No
     row, ledger = _row(event), state.ledger
     settled_before = _find(ledger.settled, row)
     known = settled_before or _find(ledger.pending, row)
-    if known and not row.value:
-        row = replace(row, value=known.value)
     open_again = row.status not in SETTLED
     if open_again and settled_before and not row.code:
         return state  # told late, by the thread that recorded it
+    if known:
+        since = row.since if open_again and settled_before else known.since
+        row = replace(row, value=row.value or known.value, since=since)
     totals = {"confirmed": dict(ledger.confirmed), "failed": dict(ledger.failed)}
     if settled_before and row.status != "credited":  # told again, mended, or taken back
         counts = totals["failed" if settled_before.status == "failed" else "confirmed"]
@@ -74,6 +75,7 @@ def _row(event: events.SubmissionChanged) -> Submission:
         tx_hash=cut(event.tx_hash, 80),
         error=cut(event.error),
         changed=event.time,
+        since=event.time,
         code=cut(event.code, 80),
         swarm=cut(event.swarm, 80),
         attempts=event.attempts,

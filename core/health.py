@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from core import health_rewards
 from core.state import IncidentLine, NodeState
 
 STARTING_S = 180.0
 """A start that takes longer than this is told as a trouble."""
 STALLED_S = 300.0
-QUEUE_S = 600.0
 RECENT_S = 300.0
 NO_SIGNAL_ROUNDS = 10
 WORTH_A_BACKUP = 20
@@ -149,29 +149,21 @@ def _service_ill(state: NodeState, now: float, alive: bool) -> Verdict | None:
     return None
 
 
-def _queue(state: NodeState, now: float, alive: bool) -> Verdict | None:
-    waiting = [row for row in state.ledger.pending if now - row.changed > QUEUE_S]
-    if not waiting:
-        return None
-    oldest = min(row.changed for row in waiting)
-    return Verdict(
-        "degraded",
-        f"{len(waiting)} submissions have waited up to {_duration(now - oldest)} for the chain",
-        "They are kept and sent when the chain answers; check chain.rpc_url with `waggle doctor`",
+def _not_counted(state: NodeState, now: float, alive: bool) -> Verdict | None:
+    return _degraded(health_rewards.not_counted(state))
+
+
+def _counting(state: NodeState, now: float, alive: bool) -> Verdict | None:
+    return _degraded(
+        health_rewards.obstacle(state, now)
+        or health_rewards.gas_low(state)
+        or health_rewards.queue(state, now)
+        or health_rewards.refused(state, now)
     )
 
 
-def _refused(state: NodeState, now: float, alive: bool) -> Verdict | None:
-    newest = state.ledger.settled[-1] if state.ledger.settled else None
-    if newest is None or newest.status != "failed" or now - newest.changed > RECENT_S:
-        return None
-    return Verdict(
-        "degraded",
-        _sentence(
-            f"The coordinator refused the {newest.kind} of round {newest.round}", newest.error
-        ),
-        "See the ledger: `waggle rewards`",
-    )
+def _degraded(told: health_rewards.Told) -> Verdict | None:
+    return None if told is None else Verdict("degraded", *told)
 
 
 def _no_signal(state: NodeState, now: float, alive: bool) -> Verdict | None:
@@ -192,10 +184,10 @@ _RULES: tuple[Callable[[NodeState, float, bool], Verdict | None], ...] = (
     _service_down,
     _starting,
     _stalled,
+    _not_counted,
     _failing,
     _service_ill,
-    _queue,
-    _refused,
+    _counting,
     _no_signal,
 )
 
@@ -220,7 +212,7 @@ def _hint(state: NodeState) -> str:
     """What would be good to do while all is well."""
     if state.backed_up is None and state.ledger.trained >= WORTH_A_BACKUP:
         return "There is no copy of this node's key yet: waggle identity backup"
-    return ""
+    return health_rewards.hint(state)
 
 
 def _last_error(state: NodeState) -> IncidentLine | None:

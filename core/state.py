@@ -107,6 +107,8 @@ class Submission:
     tx_hash: str = ""
     error: str = ""
     changed: float = 0.0
+    since: float = 0.0
+    """When it was first told of."""
     code: str = ""
     swarm: str = ""
     attempts: int = 0

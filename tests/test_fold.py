@@ -117,6 +117,28 @@ def test_a_submission_counts_once_whatever_it_went_through() -> None:
     assert ledger.last_error == "RoundNumberInvalid"
 
 
+def test_a_confirmed_submission_is_credited_or_taken_back() -> None:
+    confirmed = [submission(n, "confirmed", value="7", block=9, time=5.0) for n in (1, 2, 3)]
+    ledger = fold.replay([*confirmed, submission(1, "credited", time=9.0)]).ledger
+    assert ledger.confirmed == {"reward": 3}, "counted when it was confirmed"
+    assert [(s.round, s.status) for s in ledger.settled][-1] == (1, "credited")
+    assert (ledger.settled[-1].changed, ledger.settled[-1].since) == (9.0, 5.0)
+    back = submission(2, "pending", code="Reorganised", error="The chain went back")
+    ledger = fold.replay([*confirmed, back]).ledger
+    assert ledger.confirmed == {"reward": 2}
+    assert [(s.round, s.value) for s in ledger.pending] == [(2, "7")]
+    ledger = fold.replay([*confirmed, back, submission(2, "confirmed")]).ledger
+    assert (ledger.confirmed, ledger.pending) == ({"reward": 3}, ())
+
+
+def test_rounds_of_two_swarms_are_not_one() -> None:
+    one, other = (submission(7, "confirmed", swarm=swarm) for swarm in ("1:0xa", "1:0xb"))
+    assert fold.replay([one, other]).ledger.confirmed == {"reward": 2}
+    old = submission(7, "pending")  # from a journal that named no swarm
+    ledger = fold.replay([old, one]).ledger
+    assert (ledger.confirmed, ledger.pending) == ({"reward": 1}, ())
+
+
 def test_repeated_incidents_fold_into_one() -> None:
     one = events.Incident(code="clock_unreachable", what="No chain", time=1.0)
     two = events.Incident(code="clock_unreachable", what="No chain", time=9.0)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -28,6 +30,19 @@ def service(name: str, status: str) -> events.ServiceChanged:
 def trouble(at: float, level: str = "error") -> events.Incident:
     return events.Incident(
         code="x", what="It broke", why="rust", next_step="Oil it", level=level, time=at
+    )
+
+
+def counted(**changes: Any) -> events.RewardsCounted:
+    return events.RewardsCounted(time=NOW - 1, **{"swarm": "1:0xnew", **changes})
+
+
+def money(balance_wei: int, cost_wei: int) -> events.CountersRead:
+    return events.CountersRead(
+        time=NOW - 1,
+        **{"participation": 6, "wins": 0, "total_reward": 9},
+        balance_wei=balance_wei,
+        round_cost_wei=cost_wei,
     )
 
 
@@ -86,8 +101,71 @@ CASES = [
         "queue",
         trained(submission(5, "pending", time=NOW - 900)),
         "degraded",
-        "1 submissions have waited up to 15 min",
+        "A submission has waited up to 15 min for the chain",
     ),
+    (
+        "a queue that is tried again and again",
+        trained(
+            *(
+                submission(5, "pending", time=NOW - 900 + n, error="It is down.", attempts=n)
+                for n in range(0, 890, 30)
+            )
+        ),
+        "degraded",
+        "waited up to 15 min for the chain: It is down",
+    ),
+    (
+        "a queue of a swarm that it is not in now",
+        trained(submission(5, "pending", time=NOW - 900, swarm="1:0xold"), counted()),
+        "healthy",
+        "Round 6",
+    ),
+    (
+        "another account",
+        trained(counted(owner="0xOther", account="0xMe")),
+        "degraded",
+        "registered to 0xOther, and its account is 0xMe",
+    ),
+    ("the same account", trained(counted(owner="0xME", account="0xme")), "healthy", "Round 6"),
+    (
+        "refused by the line",
+        trained(counted(code="WrongChain", obstacle="The chain is another", why="its id is 5")),
+        "degraded",
+        "Rewards wait here. The chain is another: its id is 5",
+    ),
+    (
+        "login pending",
+        trained(counted(obstacle="The login is not activated yet", obstacle_since=NOW - 90)),
+        "degraded",
+        "The login is not activated yet",
+    ),
+    (
+        "an obstacle of a moment",
+        trained(counted(obstacle="The line is down", obstacle_since=NOW - 5)),
+        "healthy",
+        "Round 6",
+    ),
+    (
+        "an obstacle that is gone",
+        trained(counted(obstacle="No", code="WrongChain"), counted()),
+        "healthy",
+        "Round 6",
+    ),
+    (
+        "read-only, as chosen",
+        trained(counted(code="ReadOnly", obstacle="It only reads", waiting=1)),
+        "healthy",
+        "Round 6",
+    ),
+    (
+        "gas low",
+        trained(money(10**15, 10**14)),
+        "degraded",
+        "can pay for 10 more submissions: it has 0.001 ether",
+    ),
+    ("gas gone", trained(money(1, 10**14)), "degraded", "cannot pay for another submission"),
+    ("gas enough", trained(money(10**18, 10**14)), "healthy", "Round 6"),
+    ("others pay", trained(money(0, 0)), "healthy", "Round 6"),
     (
         "refused",
         trained(submission(5, "failed", error="WrongRound", time=NOW - 9)),
@@ -138,3 +216,9 @@ def test_a_key_without_a_backup_is_a_hint_and_no_illness() -> None:
     assert verdict(fold.replay(up(*rounds[:3])), NOW).next_step == "", "nothing to lose yet"
     again = [started(time=NOW - 9, backed_up=NOW - 90), finished(99, time=NOW - 2)]
     assert verdict(fold.replay([*up(*rounds), *again]), NOW).next_step == ""
+
+
+def test_a_node_that_only_reads_says_so_while_it_is_well() -> None:
+    told = verdict(fold.replay(trained(counted(code="ReadOnly", obstacle="x", waiting=3))), NOW)
+    assert told.level == "healthy"
+    assert "read-only; 3 rounds wait here" in told.next_step

@@ -1,0 +1,106 @@
+"""Does it count: the rules of the verdict that are about rewards. Pure, from NodeState alone.
+
+Each gives the reason and the next step, or None when its part is well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from core.rewards_words import differs, ether, rounds_left
+from core.state import NodeState, Submission
+
+OBSTACLE_S = 60.0
+"""What may mend itself has this long; a refusal is told at once."""
+QUEUE_S = 600.0
+RECENT_S = 300.0
+LOW_ROUNDS = 50
+"""Submissions that the balance must last for, at least."""
+CHOSEN = "ReadOnly"
+
+Told = tuple[str, str] | None
+
+
+def not_counted(state: NodeState) -> Told:
+    """The peer id is another account's: nothing that this node trains is counted."""
+    told = state.rewards
+    if told is None or not differs(told.account, told.owner):
+        return None
+    return (
+        f"Nothing that this node trains is counted: its peer id is registered to {told.owner},"
+        f" and its account is {told.account}",
+        "Bring the account that registered it, or start as a new peer: waggle identity new"
+        " --set-aside; what was trained is kept",
+    )
+
+
+def obstacle(state: NodeState, now: float) -> Told:
+    """Something stands between the outbox and the coordinator."""
+    told = state.rewards
+    if told is None or not told.obstacle or told.code == CHOSEN:
+        return None
+    if not told.code and now - told.obstacle_since < OBSTACLE_S:
+        return None
+    why = f": {told.why}" if told.why else ""
+    return (
+        f"Rewards wait here. {told.obstacle}{why}",
+        told.next_step or "They are kept, and sent when it is mended",
+    )
+
+
+def gas_low(state: NodeState) -> Told:
+    """The account will be empty soon."""
+    left, read, told = rounds_left(state.counters), state.counters, state.rewards
+    if left is None or read is None or left >= LOW_ROUNDS:
+        return None
+    whom = told.account if told is not None and told.account else "the node's account"
+    lasts = f"can pay for {left} more submissions" if left else "cannot pay for another submission"
+    return (
+        f"The account {lasts}: it has {ether(read.balance_wei)} ether, and each with its vote"
+        f" costs about {ether(read.round_cost_wei)}",
+        f"Send some ether to {whom}: {ether(1000 * read.round_cost_wei)} lasts for about 1000",
+    )
+
+
+def queue(state: NodeState, now: float) -> Told:
+    """Submissions wait for long, or more and more of them do."""
+    rows = list(_open(state))
+    waiting = [row for row in rows if now - row.since > QUEUE_S]
+    if not waiting:
+        return None
+    many = f"{len(waiting)} submissions have" if len(waiting) > 1 else "A submission has"
+    oldest = (now - min(row.since for row in waiting)) / 60
+    error = next((f": {row.error}" for row in reversed(waiting) if row.error), "")
+    return (
+        f"{many} waited up to {oldest:.0f} min for the chain{error.rstrip('. ')}",
+        "They are kept and sent when the chain answers; see `waggle rewards`, and check"
+        " chain.rpc_url with `waggle doctor`",
+    )
+
+
+def refused(state: NodeState, now: float) -> Told:
+    """The newest submission was refused for good, a moment ago."""
+    newest = state.ledger.settled[-1] if state.ledger.settled else None
+    if newest is None or newest.status != "failed" or now - newest.changed > RECENT_S:
+        return None
+    what = "registration" if newest.round is None else f"{newest.kind} of round {newest.round}"
+    why = f": {newest.error}" if newest.error else ""
+    return f"The coordinator refused the {what}{why}", "See the ledger: `waggle rewards`"
+
+
+def hint(state: NodeState) -> str:
+    """What is worth knowing while all is well."""
+    told = state.rewards
+    if told is None or told.code != CHOSEN:
+        return ""
+    many = sum(told.rewards.get(status, 0) for status in ("pending", "sent")) + told.waiting
+    kept = f"; {many} rounds wait here" if many else ""
+    return f"Nothing is submitted, chain.coordinator is read-only{kept}"
+
+
+def _open(state: NodeState) -> Iterator[Submission]:
+    """Those of the swarm that the node is in: others wait until it is in theirs again."""
+    swarm = state.rewards.swarm if state.rewards is not None else ""
+    for row in state.ledger.pending:
+        if not swarm or row.swarm in ("", swarm):
+            yield row
