@@ -1,11 +1,12 @@
 """The coordinator in py-evm with neither blocks nor signatures: a call costs a millisecond or two.
 
-For what concerns the contract alone. Accounts are bare addresses. Slots stay warm from
-call to call, so gas is measured elsewhere (benchmarks/contract.py).
+For what concerns the contract alone. Accounts are bare addresses. Gas is that of the call itself,
+without what a transaction costs for being one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +88,7 @@ class BareEvm:
         return self._state.get_transaction_context_class()(gas_price=0, origin=sender)
 
     def _done(self, computation: Any) -> Done:
+        self._state.lock_changes()  # the next call finds every slot cold, as a transaction does
         if computation.is_error:
             raise Refused(_named(computation.output))
         events = [
@@ -134,11 +136,16 @@ class Someone:
         return self.evm.call(self.sender, self.contract, data, value)
 
 
-def cast(count: int = 5) -> list[Someone]:
+def ours(evm: BareEvm, owner: bytes) -> bytes:
+    """Deploy the committed artifact; its address."""
+    return evm.create(owner, deployment("0x" + owner.hex()))
+
+
+def cast(count: int = 5, deploy: Callable[[BareEvm, bytes], bytes] = ours) -> list[Someone]:
     """People around a fresh coordinator on an EVM of its own; the first one is the owner."""
     evm = BareEvm()
     accounts = [(0xACC0 + number).to_bytes(20, "big") for number in range(count)]
-    contract = evm.create(accounts[0], deployment("0x" + accounts[0].hex()))
+    contract = deploy(evm, accounts[0])
     return [Someone(evm, contract, account) for account in accounts]
 
 
