@@ -70,7 +70,7 @@ class Quoter:
         message = self._message(intent)
         answered = self._chain.ask(
             [
-                ("eth_estimateGas", [message]),
+                ("eth_estimateGas", [message, "latest"]),
                 ("eth_getBalance", [self._account, "latest"]),
                 *fees.QUESTIONS,
             ]

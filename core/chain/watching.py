@@ -53,6 +53,10 @@ class Tools:
     closing: threading.Event
 
 
+class Gone(TransientError):
+    """It can never be mined."""
+
+
 class Watch:
     """Of one intent at one nonce. Used from one thread."""
 
@@ -66,6 +70,7 @@ class Watch:
         self._stuck: WaggleError | None = None
         self._disbelieved = 0
         self._gone, self._gone_since = 0, 0.0
+        self._taken_back = False
         self._resent = -LOST_AFTER_S
 
     def wait(self) -> Receipt:
@@ -80,6 +85,8 @@ class Watch:
             try:
                 found = self._look(rows)
                 failures = 0
+            except Gone:
+                raise
             except TransientError:
                 failures += 1
                 if failures >= FAILED_POLLS or time.monotonic() > deadline:
@@ -98,7 +105,7 @@ class Watch:
         key = inflight.key_of(self._chain.contract, self._intent.data)
         rows = [row for row in self._tools.store.at(self._nonce) if row.intent == key]
         if not rows:
-            raise TransientError(
+            raise Gone(
                 f"What was sent to {self._intent.doing} is no longer under way",
                 "another process of this account saw how it ended",
                 "The node asks the coordinator before it would send it again",
@@ -134,6 +141,7 @@ class Watch:
         if any(row.block for row in rows):
             log.warning("a reorganisation took back the block of %s", newest.tx_hash)
             self._tools.store.unmined_again(self._nonce)
+            self._taken_back = True
         if latest > self._nonce:
             self._check_gone(rows)
         else:
@@ -198,7 +206,7 @@ class Watch:
         if self._gone < GONE_POLLS or time.monotonic() - self._gone_since < GONE_AFTER_S:
             return
         self._tools.store.forget(rows)
-        raise TransientError(
+        raise Gone(
             f"Another transaction of {self._chain.account} took the place of {rows[-1].tx_hash}",
             f"number {self._nonce} of the account was used for something else",
             "The node sends it again under the next number, unless the coordinator has it. Do not"
@@ -208,14 +216,14 @@ class Watch:
     def _mend(self, newest: Attempt, latest: int, is_known: bool) -> None:
         """Send again what the node has lost; offer more for what is stuck."""
         age_s, now = inflight.now() - newest.sent, time.monotonic()
-        lost = not is_known and min(age_s, now - self._resent) >= LOST_AFTER_S
+        lost = not is_known and (self._taken_back or min(age_s, now - self._resent) >= LOST_AFTER_S)
         old = age_s >= self._tools.settings.replace_after_s
         if not (lost or old):
             return
         timeout_s = LOCK_TIMEOUTS * self._tools.settings.call_timeout_s
         with self._tools.wallet.nonce_lock(timeout_s):
             if lost:
-                self._resent = now
+                self._resent, self._taken_back = now, False
                 self._tools.repair.send_lost_again(latest)
             if old:
                 try:
