@@ -114,13 +114,11 @@ def _backup(path: Path, identity: Identity, passphrase: Callable[[], str] | None
 
 
 def _coordinator(home: Home, load: Callable[[], Effective], peer_id: str) -> Finding:
-    from core.chain.account import address_of
-
     name = "coordinator"
     try:
         effective = load()
         where = coordinator_of(home, effective)
-        mine = address_of(home.account)
+        mine = _account(home, effective)
         if where is None:
             return Finding(name, "ok", "none: chain.enabled is false")
         timeout_s = effective.config.chain.call_timeout_s
@@ -133,6 +131,8 @@ def _coordinator(home: Home, load: Callable[[], Effective], peer_id: str) -> Fin
         return Finding(name, "FAIL", f"{error.what}: {error.why}", error.next_step)
     if owner is None:
         return Finding(name, "ok", "not registered yet: the first round does it")
+    if effective.config.chain.coordinator == "login":
+        return _of_login(name, owner, mine)
     if owner == mine:
         return Finding(name, "ok", f"registered to {owner}, the account of this home")
     if mine is None:
@@ -164,3 +164,25 @@ def coordinator_of(home: Home, effective: Effective) -> tuple[str, str] | None:
     if not (config.chain.rpc_url and config.chain.contract):
         raise TransientError("chain.rpc_url and chain.contract are not set")
     return config.chain.rpc_url, config.chain.contract
+
+
+def _of_login(name: str, owner: str, mine: str | None) -> Finding:
+    if mine is None:
+        return Finding(name, "ok", f"registered to {owner}; the login does not tell its account")
+    if owner.lower() == mine.lower():
+        return Finding(name, "ok", f"registered to {owner}, the account of the login")
+    told = f"registered to {owner}, but the login acts for {mine}"
+    step = "Sign in with the login that registered it, or start as a new peer"
+    return Finding(name, "FAIL", told, step)
+
+
+def _account(home: Home, effective: Effective) -> str | None:
+    """That the node submits from; None where it is not known. ConfigError, StorageError."""
+    chain = effective.config.chain
+    if chain.coordinator == "login":
+        from core.chain.login_data import find
+
+        return find(chain.org_id, chain.login_data).account or None
+    from core.chain.account import address_of
+
+    return address_of(home.account)

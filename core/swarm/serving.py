@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import addresses, events
-from core.account.unlock import Unlocked, unlock
+from core.account.unlock import open_account
 from core.config import Effective
 from core.errors import ConfigError, WaggleError
 from core.home import Home, HomeLock
@@ -23,6 +23,7 @@ from core.swarm import member_commands
 from core.swarm.serving_lines import Lines
 
 if TYPE_CHECKING:
+    from core.chain.account import Wallet
     from core.chain.coordinator import WalletCoordinator
     from core.chain.members import Member
 
@@ -44,7 +45,8 @@ class Options:
 def serve(effective: Effective, home: Home, options: Options, lines: Lines) -> int:
     """Serve until SIGINT or SIGTERM; 0. WaggleError when it cannot start."""
     home.create()
-    unlocked = unlock(effective, home) if options.login_proxy else Unlocked()
+    # First: it may ask for a passphrase, and nothing that is started may inherit one.
+    wallet = _own_account(effective, home, options) if options.login_proxy else None
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
@@ -53,7 +55,7 @@ def serve(effective: Effective, home: Home, options: Options, lines: Lines) -> i
         closing.callback(where.close)
         where.start(options)
         if options.login_proxy:
-            connections = _Connections(effective, home, unlocked, where)
+            connections = _Connections(effective, wallet, where)
             closing.callback(connections.close)
             _start_proxy(effective, home, options, connections, lines, closing)
         rpc_url, contract = where.now()
@@ -153,6 +155,19 @@ class _Where:
             self._lines.service(event.status, event.detail)
 
 
+def _own_account(effective: Effective, home: Home, options: Options) -> Wallet | None:
+    """The account of the member `home`, opened; it is made a member where there is nobody else, or
+    where login data is wanted. None where it is none."""
+    from core.chain.members import HOME
+
+    members = member_commands.of(home)
+    if members.named(HOME) is None:
+        if members.all() and options.login_data is None:
+            return None
+        members.add(HOME)
+    return open_account(effective, home)
+
+
 def _start_proxy(
     effective: Effective,
     home: Home,
@@ -163,11 +178,8 @@ def _start_proxy(
 ) -> None:
     from core.chain.login_routes import Routes
     from core.chain.login_server import LoginServer
-    from core.chain.members import HOME
 
     members = member_commands.of(home)
-    if not members.all() or (options.login_data is not None and members.named(HOME) is None):
-        members.add(HOME)
     patience_s = 6 * effective.config.chain.call_timeout_s
     routes = Routes(members, connections.of, patience_s, lines.served)
     server = LoginServer(routes, options.port, options.host)
@@ -181,10 +193,10 @@ def _start_proxy(
 class _Connections:
     """A coordinator for each member, connected on first use and again when the chain has moved."""
 
-    def __init__(self, effective: Effective, home: Home, unlocked: Unlocked, where: _Where) -> None:
+    def __init__(self, effective: Effective, own: Wallet | None, where: _Where) -> None:
+        """own: of the member `home`, where there is that member."""
         self._settings = effective.config.chain
-        self._home = home
-        self._unlocked = unlocked
+        self._own = own
         self._where = where
         self._lock = threading.Lock()
         self._made: dict[str, tuple[tuple[str, str], WalletCoordinator]] = {}
@@ -201,8 +213,8 @@ class _Connections:
             return made
         if made is not None:
             made.close()
-        given = self._unlocked.wallet_of(self._home) if member.name == HOME else None
-        wallet = given or load_or_create(member.account)
+        own = self._own if member.name == HOME else None
+        wallet = own or load_or_create(member.account)
         made = WalletCoordinator(*where, wallet, self._settings)
         with self._lock:
             self._made[member.org_id] = (where, made)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,9 +15,16 @@ from typing import Any
 
 import pytest
 import requests
+from eth_account import Account
 
+from core.chain import login_data
+from core.chain.account import load_or_create, write
+from core.chain.coordinator import WalletCoordinator
 from core.chain.services import SwarmServices
-from core.home import REPO_ROOT
+from core.config import load
+from core.home import REPO_ROOT, Home
+from core.identity import identities
+from core.identity.check import Finding, verify
 from tests.conftest import wait_until
 
 PEER = "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N"
@@ -68,8 +76,14 @@ def serving(home: Path, *arguments: str, out: str = "first") -> Iterator[list[di
             child.wait(20)
 
 
-def test_a_login_for_a_swarm_elsewhere(swarm: SwarmServices, tmp_path: Path) -> None:
+def test_a_login_for_a_swarm_elsewhere(
+    swarm: SwarmServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home, data = tmp_path / "home", tmp_path / "temp-data"
+    # The account that signs is locked by its owner, and nobody is there to type.
+    Home(home).create()
+    write(Home(home).account, bytes(Account.create().key), "four words of mine")
+    monkeypatch.setenv("WAGGLE_PASSPHRASE", "four words of mine")
     session = requests.Session()
     session.trust_env = False
     where = ("--rpc", swarm.devnet.url, "--contract", swarm.client.contract)
@@ -144,3 +158,33 @@ def test_help_says_what_an_org_id_is(tmp_path: Path, command: str) -> None:
     told = waggle(tmp_path, command, "--help")
     assert told.returncode == 0
     assert "ORG_ID" in told.stdout
+
+
+def test_verify_holds_the_logins_account_against_the_coordinator(
+    swarm: SwarmServices, tmp_path: Path
+) -> None:
+    home, data = Home(tmp_path / "home"), tmp_path / "temp-data"
+    home.create()
+    peer_id = identities.make(home, aside=False).peer_id
+    somebody = load_or_create(tmp_path / "somebody")
+    node = WalletCoordinator(swarm.devnet.url, swarm.client.contract, somebody)
+    node.register(peer_id)
+    node.close()
+    chosen = {
+        "chain.rpc_url": swarm.devnet.url,
+        "chain.contract": swarm.client.contract,
+        "chain.coordinator": "login",
+        "chain.login_data": data,
+    }
+
+    def found(account: str) -> Finding:
+        shutil.rmtree(data, ignore_errors=True)
+        login_data.write(data, "an-org", account)
+        effective = load("join", home, sets=[f"{key}={value}" for key, value in chosen.items()])
+        (about,) = (f for f in verify(home, lambda: effective) if f.name == "coordinator")
+        return about
+
+    assert found(somebody.address.lower()).level == "ok"
+    wrong = found("0x" + "11" * 20)
+    assert wrong.level == "FAIL"
+    assert somebody.address in wrong.detail
