@@ -136,7 +136,7 @@ class Pair:
         assert read("getBootnodesCount") == len(model.bootnodes)
         assert list(read("getEoa", peers)) == [model.account_of.get(p, NOBODY) for p in peers]
         assert [list(found) for found in read("getPeerId", self.addresses)] == [
-            model.peers_of(account)[:128] for account in self.addresses
+            model.peers_of(account)[:64] for account in self.addresses
         ]
         assert list(read("getTotalRewards", peers)) == [model.total_reward(p) for p in peers]
         for peer in peers:

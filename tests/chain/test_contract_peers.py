@@ -123,11 +123,11 @@ def test_bounded_a_peer_id_beyond_127_bytes_is_refused() -> None:
 
 def test_bounded_an_account_may_have_more_peers_than_are_listed() -> None:
     _, alice, *_ = cast()
-    names = [f"peer {n}" for n in range(130)]
+    names = [f"peer {n}" for n in range(66)]
     for name in names:
         alice.send("registerPeer", name)
-    assert alice.read("getPeerId", [alice.address]) == (tuple(names[:128]),)
-    assert alice.read("getEoa", names) == (alice.address,) * 130
+    assert alice.read("getPeerId", [alice.address]) == (tuple(names[:64]),)
+    assert alice.read("getEoa", names) == (alice.address,) * 66
 
 
 def test_a_dashboard_may_ask_for_a_hundred_accounts_and_five_hundred_peers() -> None:

@@ -12,7 +12,7 @@ import lanes
 # In libp2p's encodings a peer id is 46 to 63 characters.
 MAX_PEER_ID: constant(uint256) = 127
 # What an account may have is not bounded; what a view can list of it is.
-MAX_LISTED: constant(uint256) = 128
+MAX_LISTED: constant(uint256) = 64
 MAX_ACCOUNTS: constant(uint256) = 100
 MAX_QUERY: constant(uint256) = 512
 
@@ -20,7 +20,8 @@ WIDTH: constant(uint256) = 32
 PER_SLOT: constant(uint256) = 8
 ACCOUNT_BITS: constant(uint256) = 160
 
-# The number of the next unseen peer id. Begins with 1, also so that its slot is never fresh.
+# The number of the next unseen peer id. Begins with 1, also so that its slot is never fresh. Users
+# of numbers count on less than 2**31: no chain has the gas for that many names.
 next: uint256
 # number << 160 | account, which is 0 as long as nobody registered the peer id
 entries: HashMap[String[MAX_PEER_ID], uint256]
