@@ -69,7 +69,7 @@ def tester_logs_s() -> float | None:
 
 
 def shown(title: str, figures: Figures) -> None:
-    print(f"\n{title}")
+    print(f"\n{title}", flush=True)
     for name, value in figures.items():
         text = json.dumps(value) if not isinstance(value, float) else f"{value:.4g}"
         print(f"  {name:<34} {text}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import json
 import os
@@ -143,6 +144,7 @@ class Process:
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             start_new_session=True,
         )
+        atexit.register(self._end)
 
     def line(self, word: str) -> str:
         """Its next line with `word` in it. RuntimeError when it ends before."""
@@ -151,6 +153,11 @@ class Process:
             if word in text:
                 return text
         raise RuntimeError(f"it ended without saying {word}; see {self._log.name}")
+
+    def _end(self) -> None:
+        """When the benchmark ends before it should."""
+        if self.child.poll() is None:
+            self.kill()
 
     def interrupt(self) -> None:
         """As a person ends it, and wait for its end."""

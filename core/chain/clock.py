@@ -95,7 +95,8 @@ class Clock:
 
     def close(self) -> None:
         self._stop.set()
-        self._thread.join(5.0)
+        if self._thread.ident is not None:
+            self._thread.join(5.0)
 
     def shown(self) -> dict[str, Any]:
         """For `waggle_clock`. deadline: Unix seconds, or None when the round waits for anybody."""

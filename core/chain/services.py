@@ -17,6 +17,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -69,14 +70,18 @@ class SwarmServices:
         self.ended = threading.Event()
         self._closing = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep, name="sweep", daemon=True)
-        self.evm = Evm(folder)
-        self.client = ChainClient(self.evm, load_or_create(folder / "owner"))
-        if manager is not None:
-            self._let_publish(manager)
-        self.clock = Clock(self.evm, self.client, round_timeout_s, self._on_error)
-        clock = {"waggle_clock": lambda params: self.clock.shown()}
-        methods = RpcMethods(self.evm, clock, Limits(calls_per_s))
-        self.devnet = _listening(Devnet, methods, port, public, read_services(folder))
+        with ExitStack() as undo:
+            undo.callback(os.close, self._lock)
+            self.evm = Evm(folder)
+            undo.callback(self.evm.close)
+            self.client = ChainClient(self.evm, load_or_create(folder / "owner"))
+            if manager is not None:
+                self._let_publish(manager)
+            self.clock = Clock(self.evm, self.client, round_timeout_s, self._on_error)
+            clock = {"waggle_clock": lambda params: self.clock.shown()}
+            methods = RpcMethods(self.evm, clock, Limits(calls_per_s))
+            self.devnet = _listening(Devnet, methods, port, public, read_services(folder))
+            undo.pop_all()
 
     def _let_publish(self, manager: Path) -> None:
         """Give the node's account the role of a bootnode manager, once. Before the clock starts:
@@ -109,7 +114,8 @@ class SwarmServices:
         self.clock.close()
         self.devnet.close()
         self.evm.closing.set()
-        self._sweeper.join(10.0)
+        if self._sweeper.ident is not None:
+            self._sweeper.join(10.0)
         self.evm.close()
         os.close(self._lock)
 

@@ -209,12 +209,14 @@ class WebServer:
             thread.start()
 
     def close(self) -> None:
-        for server in self._servers:
-            server.shutdown()
-            server.close_connections()
+        for server, thread in zip(self._servers, self._threads, strict=True):
+            if thread.ident is not None:  # else nothing serves, and `shutdown` would wait for ever
+                server.shutdown()
+                server.close_connections()
         self._each(_Server.server_close)
         for thread in self._threads:
-            thread.join(5.0)
+            if thread.ident is not None:
+                thread.join(5.0)
 
     def _each(self, do: Callable[[_Server], None]) -> None:
         for server in self._servers:
