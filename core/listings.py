@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from core.config import Effective
+from core.config import Effective, settings
 from core.home import Home
+from core.redact import HIDDEN
 
 if TYPE_CHECKING:
     from core.catalogue import Entry
@@ -83,11 +84,21 @@ def _model_facts(entry: Entry, plan: Plan) -> dict[str, object]:
     }
 
 
+def _told(key: str, value: Any) -> Any:
+    """What may be printed of a setting."""
+    return HIDDEN if value and settings()[key].metadata["secret"] else value
+
+
 def configuration(effective: Effective, as_json: bool) -> int:
-    """Print every value, where it comes from, and what it means."""
+    """Print every value but secrets, where it comes from, and what it means."""
     if as_json:
         rows = {
-            key: {"value": value, "origin": origin.layer, "where": origin.where, "meaning": doc}
+            key: {
+                "value": _told(key, value),
+                "origin": origin.layer,
+                "where": origin.where,
+                "meaning": doc,
+            }
             for key, value, origin, doc in effective.items()
         }
         print(json.dumps({"profile": effective.profile, "settings": rows}))
@@ -99,6 +110,7 @@ def configuration(effective: Effective, as_json: bool) -> int:
         if head != section:
             section = head
             print(f"\n{section}:")
-        print(f"  {name + ': ' + json.dumps(value, ensure_ascii=False):<44} # {origin}")
+        told = json.dumps(_told(key, value), ensure_ascii=False)
+        print(f"  {name + ': ' + told:<44} # {origin}")
         print(f"      {doc}")
     return 0

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from core.chain import login_data
+from core.config import load
 from core.errors import ConfigError, StorageError
+from core.home import Home
+from core.listings import configuration
 
 ORG = "b2f0c6de-0b3c-4c1e-9a39-1f1f4dd1c2aa"
 ACCOUNT = "0x" + "ab" * 20
@@ -116,3 +119,14 @@ def test_the_data_of_another_login_is_never_replaced(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="another login"):
         login_data.write(folder, ORG, ACCOUNT)
     assert (folder / "userApiKey.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_config_show_hides_the_org_id(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    effective = load("solo", Home(tmp_path), sets=[f"chain.org_id={ORG}"])
+    assert configuration(effective, as_json) == 0
+    told = capsys.readouterr().out
+    assert "org_id" in told
+    assert ORG not in told
