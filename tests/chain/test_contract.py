@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 from functools import cache
@@ -25,7 +26,7 @@ from tests.chain.bare_evm import ERROR_NAMES, cast
 from tests.chain.conftest import Refused
 
 HERE = Path(__file__).parent
-MODULES = ("roles", "peers", "votes", "rewards", "boards", "upgrade")
+MODULES = ("roles", "peers", "votes", "rewards", "boards", "upgrade", "deploy")
 MAX_CODE = 24_576
 """Bytes of code a contract may have (EIP-170)."""
 DEFAULTS: dict[str, Any] = {"uint256": 0, "int256": 0, "string": "", "bytes": b""}
@@ -155,3 +156,10 @@ def test_the_originals_test_is_passed_under_its_own_name(name: str) -> None:
 
 def test_no_test_of_the_original_is_left_out() -> None:
     assert len(set(lines("tests"))) == 40 + 7 + 3 + 21
+
+
+def test_the_documentation_names_tests_that_there_are() -> None:
+    text = (HERE.parents[1] / "docs" / "contract.md").read_text()
+    named = set(re.findall(r"`(test_\w+)`", text)) - {"test_contract_"}
+    assert len(named) > 15
+    assert named - ours() == set()
