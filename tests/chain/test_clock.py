@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -131,11 +132,72 @@ def test_no_round_ends_without_somebody_done_and_none_is_stuck(
             now.rewarded(peer, now.round - 1, now.stage)
         time_now += after
         over = now.is_over(time_now)
+        assert now.awaited == now.active - now.done
         assert not over or now.done
         if now.done:
             assert now.is_over(now.deadline)
         if over:
             done = set(now.done)
             now = now.following(now.round + 1, 0, time_now, 10.0)
-            assert now.active == done
+            assert now.active == now.awaited == done
             assert not now.is_over(time_now + 100)
+
+
+def test_it_waits_while_the_disk_refuses_or_the_role_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("core.chain.clock.FIRST_RETRY_S", 0.02)
+    services = SwarmServices(tmp_path / "own", 0, 60.0)
+    owner, store = services.client, services.evm._store
+    owner.send("registerPeer", "peer")
+    (role,) = owner.read("STAGE_MANAGER_ROLE")
+    owner.send("submitReward(uint256,uint256,int256,string)", 0, 0, 1, "peer")
+    store._db.execute("PRAGMA query_only = ON")
+    services.start()
+    try:
+        wait_until(lambda: "The round clock waits" in caplog.text)
+        assert "readonly" in caplog.text
+        store._db.execute("PRAGMA query_only = OFF")
+        wait_until(lambda: owner.read("currentRound") == (1,))
+        owner.send("revokeRole", role, owner._owner.address)
+        owner.send("submitReward(uint256,uint256,int256,string)", 1, 0, 1, "peer")
+        wait_until(lambda: "OnlyStageManager" in caplog.text or "stage manager" in caplog.text)
+        assert owner.read("currentRound") == (1,)
+        owner.send("grantRole", role, owner._owner.address)
+        wait_until(lambda: owner.read("currentRound") == (2,))
+        assert services.failed is None
+    finally:
+        services.close()
+
+
+def test_a_restart_knows_who_registered_in_this_round(tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    services = SwarmServices(folder, 0, 60.0)
+    owner = services.client
+    for peer in ("early", "late"):
+        owner.send("registerPeer", peer)
+    for number in range(3):
+        owner.send("submitReward(uint256,uint256,int256,string)", number, 0, 1, "early")
+        owner.send("updateStageAndRound")
+    owner.send("registerPeer", "new")
+    services.close()
+    services = SwarmServices(folder, 0, 60.0)
+    try:
+        assert services.clock._now.active == {"early", "new"}
+        assert services.clock._now.awaited == {"early", "new"}
+    finally:
+        services.close()
+
+
+def test_a_round_of_very_many_peers_is_not_counted_again_for_each() -> None:
+    peers = [str(number) for number in range(20_000)]
+    now = Attendance(1, 0, 10.0)
+    for peer in peers:
+        now.registered(peer)
+    began = time.thread_time()
+    for peer in peers:
+        assert not now.is_over(5.0)
+        now.rewarded(peer, 1, 0)
+    assert now.is_over(5.0)
+    assert time.thread_time() - began < 1.0
+    assert len(now.following(2, 0, 20.0, 10.0).awaited) == 20_000
