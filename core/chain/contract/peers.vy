@@ -88,16 +88,16 @@ def _bind(name: String[MAX_PEER_ID], account: address) -> bool:
     if number == 0:
         number = self._store(name)
     self.entries[name] = number << ACCOUNT_BITS | convert(account, uint256)
-    count: uint256 = lanes.cut(self.lists[account][0], 0, WIDTH) + 1
+    head: uint256 = self.lists[account][0]
+    count: uint256 = lanes.cut(head, 0, WIDTH) + 1
+    head = lanes.put(head, 0, WIDTH, count)
     if count < PER_SLOT:
-        self.lists[account][0] = lanes.put(
-            lanes.put(self.lists[account][0], 0, WIDTH, count), count, WIDTH, number
-        )
+        head = lanes.put(head, count, WIDTH, number)
     else:
-        self.lists[account][0] = lanes.put(self.lists[account][0], 0, WIDTH, count)
         self.lists[account][count // PER_SLOT] = lanes.put(
             self.lists[account][count // PER_SLOT], count % PER_SLOT, WIDTH, number
         )
+    self.lists[account][0] = head
     return True
 
 

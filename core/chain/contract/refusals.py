@@ -80,6 +80,72 @@ REFUSALS: dict[str, Refusal] = {
 }
 
 
+_CONTRACT = "Check that chain.contract is a SwarmCoordinator and that its chain is the right one"
+OTHERS: dict[str, Refusal] = {
+    "EoaAlreadyHasPeerId()": Refusal(
+        "The coordinator knows another peer of this account",
+        "it is of version 0.3, which binds one peer to an account",
+        "Use the identity that was registered with the account, or another account",
+    ),
+    "StageOutOfBounds()": Refusal(
+        "The coordinator has no such stage",
+        "the stage is beyond its last one",
+        "Check that the node talks to the swarm it trained for",
+    ),
+    "InvalidInitialization()": Refusal(
+        "The coordinator has an owner already", "it is set up once", "Nothing to do"
+    ),
+    "NotInitializing()": Refusal(
+        "The coordinator is being set up only when it is deployed",
+        "it was asked to do so later",
+        _CONTRACT,
+    ),
+    "UUPSUnauthorizedCallContext()": Refusal(
+        "The coordinator cannot be upgraded from here",
+        "the call did not go through its proxy",
+        "Call the coordinator's own address, not its implementation's",
+    ),
+    "UUPSUnsupportedProxiableUUID(bytes32)": Refusal(
+        "The coordinator refused the upgrade",
+        "the new implementation is for another kind of proxy",
+        "Deploy an implementation that is a SwarmCoordinator",
+    ),
+    "ERC1967InvalidImplementation(address)": Refusal(
+        "The coordinator refused the upgrade",
+        "there is no implementation at the new address",
+        "Deploy the implementation first, and name its address",
+    ),
+    "ERC1967NonPayable()": Refusal(
+        "The coordinator takes no ether", "some was sent along", "Send none"
+    ),
+    "AddressEmptyCode(address)": Refusal(
+        "The coordinator called an address without code",
+        "its implementation is missing",
+        _CONTRACT,
+    ),
+    "FailedCall()": Refusal(
+        "The coordinator's implementation failed", "it gave no reason", _CONTRACT
+    ),
+    "AccessControlUnauthorizedAccount(address,bytes32)": Refusal(
+        "The contract refused: this account lacks a role",
+        "it is a contract with OpenZeppelin's roles",
+        _CONTRACT,
+    ),
+}
+"""By full signature: what a coordinator says that is being upgraded, or is another contract."""
+_PANICS = {
+    0x01: "an assertion of the contract failed",
+    0x11: "a number became too large or too small",
+    0x12: "it divided by zero",
+    0x22: "its storage is damaged",
+    0x31: "it took from an empty list",
+    0x32: "it read beyond the end of a list",
+    0x41: "it asked for too much memory",
+}
+"""Codes of Solidity's Panic(uint256)."""
+MAX_REASON_CHARS = 200
+
+
 @cache
 def selectors() -> dict[bytes, str]:
     """The four bytes of each error -> its name."""
@@ -96,12 +162,32 @@ def refused(data: bytes, doing: str) -> RefusedError:
     name = selectors().get(data[:4])
     if name is not None:
         return named(name)
+    signature = _others().get(data[:4])
+    if signature is not None:
+        told = OTHERS[signature]
+        return RefusedError(told.what, told.why, told.next_step, code=signature.partition("(")[0])
     return RefusedError(
-        f"The coordinator refused to {doing}",
-        f"it reverted with {'0x' + data[:36].hex() if data else 'no reason'}",
-        "Check that chain.contract is a SwarmCoordinator and that its chain is the right one",
-        code="Reverted",
+        f"The coordinator refused to {doing}", _reason(data), _CONTRACT, code="Reverted"
     )
+
+
+@cache
+def _others() -> dict[bytes, str]:
+    from eth_utils.crypto import keccak
+
+    return {keccak(text=signature)[:4]: signature for signature in OTHERS}
+
+
+def _reason(data: bytes) -> str:
+    """What a revert without a name of its own says: a text, a panic, or bytes."""
+    if data[:4] == b"\x08\xc3\x79\xa0":  # Error(string)
+        size = int.from_bytes(data[36:68], "big")
+        text = data[68 : 68 + min(size, 4 * MAX_REASON_CHARS)].decode("utf-8", "replace")
+        return f"it said: {''.join(c for c in text if c.isprintable())[:MAX_REASON_CHARS]}"
+    if data[:4] == b"\x4e\x48\x7b\x71":  # Panic(uint256)
+        code = int.from_bytes(data[4:36], "big")
+        return _PANICS.get(code, f"it stopped with the code {code:#x}"[:64])
+    return f"it reverted with {'0x' + data[:36].hex() if data else 'no reason'}"
 
 
 def named(name: str) -> RefusedError:

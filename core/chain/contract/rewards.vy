@@ -4,7 +4,7 @@
 @license MIT
 @notice What each peer says that it earned in a round and stage: once, by the account it is bound
         to, whatever the value.
-@dev    Vyper has no overloads. With its odd name, the function that ends in seven odd letters has
+@dev    Vyper has no overloads. A function whose name ends in seven odd letters has, because of them,
         the selector of an overload: build.py checks this and puts the overload into the ABI.
 """
 
@@ -13,8 +13,6 @@ import rounds
 
 uses: peers
 uses: rounds
-
-MAX_QUERY: constant(uint256) = 512
 
 
 event RewardSubmitted:
@@ -37,7 +35,6 @@ stage_rewards: HashMap[uint256, HashMap[uint256, HashMap[address, int256]]]
 rewarded: HashMap[uint256, HashMap[uint256, HashMap[uint256, uint256]]]
 # peer number -> sum
 total_rewards: HashMap[uint256, int256]
-
 
 
 @internal
@@ -91,9 +88,9 @@ def submitUnsignedReward_dy6osgr(
 @external
 @view
 def getRoundStageReward(
-    roundNumber: uint256, stageNumber: uint256, accounts: DynArray[address, MAX_QUERY]
-) -> DynArray[int256, MAX_QUERY]:
-    result: DynArray[int256, MAX_QUERY] = []
+    roundNumber: uint256, stageNumber: uint256, accounts: DynArray[address, peers.MAX_QUERY]
+) -> DynArray[int256, peers.MAX_QUERY]:
+    result: DynArray[int256, peers.MAX_QUERY] = []
     for account: address in accounts:
         result.append(self.stage_rewards[roundNumber][stageNumber][account])
     return result
@@ -132,9 +129,9 @@ def hasAccountSubmittedReward_b4qxx7b(
 @external
 @view
 def getTotalRewards(
-    peerIds: DynArray[String[peers.MAX_PEER_ID], MAX_QUERY],
-) -> DynArray[int256, MAX_QUERY]:
-    result: DynArray[int256, MAX_QUERY] = []
+    peerIds: DynArray[String[peers.MAX_PEER_ID], peers.MAX_QUERY],
+) -> DynArray[int256, peers.MAX_QUERY]:
+    result: DynArray[int256, peers.MAX_QUERY] = []
     for peer_id: String[peers.MAX_PEER_ID] in peerIds:
         result.append(self.total_rewards[peers.number(peer_id)])
     return result
