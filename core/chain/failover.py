@@ -29,6 +29,8 @@ MAX_BACK = 128
 an RPC that is further behind has not caught up."""
 BACK_PATIENCE_S = 30.0
 """When nobody knows a newer block for so long, the chain did go back."""
+OWN_FAULT = ("limited", "unauthorised", "syncing")
+"""Kinds of errors with which an RPC says that it is better left alone for a while."""
 T = TypeVar("T")
 Tell = Callable[[WaggleError], None]
 """Takes what a person should know and no caller is told, each thing once."""
@@ -173,6 +175,8 @@ class Endpoints(Caller):
             except RpcError as error:
                 if not (may_pass_on and _elsewhere(error)):
                     raise
+                if error.trouble.kind in OWN_FAULT:
+                    self._send_away(each, each.rpc.told(error))
                 failed.append(error)
             except (Unreachable, RefusedError) as error:
                 failed.append(error)
@@ -198,10 +202,8 @@ class Endpoints(Caller):
     def _watched(self, each: _Endpoint) -> Iterator[None]:
         try:
             yield
-        except RpcError as error:
-            if error.trouble.kind in ("limited", "unauthorised", "syncing"):
-                self._send_away(each, each.rpc.told(error))
-            raise
+        except RpcError:
+            raise  # it is there, and says something
         except (Unreachable, RefusedError) as error:
             self._send_away(each, error)
             raise

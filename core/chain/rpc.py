@@ -108,6 +108,7 @@ class Rpc(Caller):
         try:
             parts = urlsplit(url)
             host, _ = parts.hostname, parts.port
+            requests.Request("POST", url).prepare()
         except ValueError:
             host = None
         if not host or parts.scheme not in ("http", "https"):

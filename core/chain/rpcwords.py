@@ -35,7 +35,7 @@ TROUBLES = (
     ),
     Trouble(
         "nonce_low",
-        r"nonce (is )?too low|old nonce|invalid nonce.*lower|NONCE_EXPIRED|nonce.*already used",
+        r"nonce (is )?too low|old ?nonce|invalid nonce.*lower|NONCE_EXPIRED|nonce.*already used",
         "Another transaction of this account was faster",
         "Nothing to do: the node takes the next number. Do not use the account in another wallet",
     ),
@@ -48,7 +48,7 @@ TROUBLES = (
     ),
     Trouble(
         "known",
-        r"already known|known transaction|already imported|ALREADY_?EXISTS|already in (the )?"
+        r"already ?known|known transaction|already imported|ALREADY_?EXISTS|already in (the )?"
         r"(mempool|pool)|already exists",
         "The chain has this transaction already",
         "Nothing to do: the node waits for it",
@@ -69,8 +69,8 @@ TROUBLES = (
     ),
     Trouble(
         "underpriced",
-        r"transaction underpriced|tip (needed|too low|below)|gas tip cap.*minimum|fee too low"
-        r"|gas price too low|FEE_TOO_LOW|maxPriorityFeePerGas.*(low|below)",
+        r"transaction underpriced|tip (needed|too low|below)|gas tip cap.*minimum|fee_? ?too_? ?low"
+        r"|gas price too low|maxPriorityFeePerGas.*(low|below)",
         "The chain's nodes want a higher fee than the transaction offers",
         "Raise chain.max_tip_gwei or chain.max_fee_gwei",
     ),
@@ -89,14 +89,14 @@ TROUBLES = (
     ),
     Trouble(
         "intrinsic_gas",
-        r"intrinsic gas too low|gas floor|gas limit below|intrinsic gas",
+        r"intrinsic gas(?! too high)|gas floor|gas limit below",
         "The transaction was given less gas than its bytes cost on this chain",
         "Check that chain.rpc_url is an ordinary EVM chain; the node estimates again",
     ),
     Trouble(
         "block_gas",
         r"exceeds block gas limit|gas limit (is )?(too high|exceeds)|intrinsic gas too high"
-        r"|exceeds.{0,20}gas (limit|cap)|exceeds allowance|transaction gas limit too high",
+        r"|exceeds.{0,20}gas (limit|cap)",
         "The transaction needs more gas than this chain allows",
         "Check that chain.contract is a SwarmCoordinator and that its chain is the right one",
     ),
@@ -139,7 +139,8 @@ TROUBLES = (
     Trouble(
         "limited",
         r"rate ?limit|too many requests|limit exceeded|(request|daily|monthly|capacity|compute"
-        r").{0,30}(limit|exceeded|exhausted)|throttl|slow down|quota",
+        r").{0,30}(limit|exceeded|exhausted)|exceeded.{0,40}(capacity|compute)"
+        r"|throttl|slow down|quota",
         "The RPC allows fewer calls than this node makes",
         "Nothing to do when it is rare; else add a second address to chain.rpc_url (with a comma), "
         "or take an RPC with a higher limit",

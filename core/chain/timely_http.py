@@ -62,6 +62,8 @@ def ask(
         response = through.request(
             method, url, timeout=timeout_s, stream=True, allow_redirects=False, **content
         )
+    except requests.RequestException:
+        raise
     except (ValueError, http.client.HTTPException, Urllib3Error) as error:
         raise requests.ConnectionError("the answer is no HTTP") from error
     try:
