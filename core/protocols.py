@@ -263,6 +263,9 @@ class Coordinator(Protocol):
     account: str
     swarm: str
     """Names chain and contract, so that rounds of two swarms are never taken for one another."""
+    first_block: str
+    """Hash of the chain's first block, empty where it is not known: a chain that was made anew
+    has another one, and may have the same name."""
     kind: str
     """wallet: signs here; login: a login service signs; read-only: nobody signs."""
     can_submit: bool

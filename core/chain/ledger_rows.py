@@ -10,9 +10,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from core.errors import RefusedError
+
 NO_ROUND = -1
 """The round of a `register` row: registration belongs to no round."""
 
+MAX_ROUND = 2**62
 OPEN = ("pending", "sent")
 """States in which something is still to be done by the sender."""
 COUNTED = ("confirmed", "credited")
@@ -85,6 +88,16 @@ class LedgerRow:
     time: float = field(default_factory=time.time)
     bonus: int = 0
     submission: int | None = None
+
+    def __post_init__(self) -> None:
+        """RefusedError for a round that no coordinator gets to, and SQLite could not keep."""
+        if not (NO_ROUND <= self.round < MAX_ROUND and 0 <= self.stage < MAX_ROUND):
+            raise RefusedError(
+                f"Round {self.round} cannot be recorded",
+                "no coordinator gets to such a round",
+                "Check chain.rpc_url: what answers there is no coordinator to trust",
+                code="ImpossibleRound",
+            )
 
 
 @dataclass(frozen=True)

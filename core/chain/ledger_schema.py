@@ -1,7 +1,8 @@
 """The tables of the ledger in `node.db`, and how files of earlier versions get to them.
 
 `ledger` holds a row for each trained round, `outbox` one for each submission, `ledger_sums` what
-pruned rows added up to, `outbox_line` why the sender waits and until when. The file is shared with
+pruned rows added up to, `outbox_line` why the sender waits and until when, `swarm_origin` the first
+block of each swarm's chain. The file is shared with
 the journal; nothing else here is known of it.
 """
 
@@ -25,6 +26,8 @@ _TABLES = (
     """CREATE TABLE IF NOT EXISTS ledger_sums (
     swarm TEXT NOT NULL, peer_id TEXT NOT NULL, name TEXT NOT NULL, amount TEXT NOT NULL,
     PRIMARY KEY (swarm, peer_id, name))""",
+    """CREATE TABLE IF NOT EXISTS swarm_origin (
+    swarm TEXT PRIMARY KEY, first_block TEXT NOT NULL)""",
     """CREATE TABLE IF NOT EXISTS outbox_line (
     peer_id TEXT PRIMARY KEY, since REAL NOT NULL, next_try REAL NOT NULL,
     failures INTEGER NOT NULL, code TEXT NOT NULL, what TEXT NOT NULL, why TEXT NOT NULL,

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from core import events
-from core.chain import figures, line, registration, telling
+from core.chain import figures, line, origins, registration, telling
 from core.chain import ledger_reads as reads
 from core.chain.ledger import EVERY_ROUND, LedgerStore
-from core.chain.ledger_rows import LedgerRow, OutboxRow, Totals
+from core.chain.ledger_rows import MAX_ROUND, LedgerRow, OutboxRow, Totals
 from core.chain.policy import Policy
 from core.chain.sender import Sender
 from core.chain.settle import Settlement
@@ -31,8 +31,6 @@ from core.protocols import Coordinator
 FIRST_PAUSE_S = line.FIRST_PAUSE_S
 LONGEST_PAUSE_S = line.LONGEST_PAUSE_S
 COUNTERS_EVERY_S = 4.0
-MAX_ROUND = 2**62
-"""A coordinator that says a larger one lies, and SQLite could not keep it."""
 
 Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
@@ -59,9 +57,8 @@ class Outbox:
         self._policy = policy
         self._sender = Sender(self.store, emit, self._unregister)
         self._settlement = Settlement(self.store, emit, peer_id, confirmations)
-        self._swarm = ""
-        self._round_swarm = ""
-        self._owner = ""
+        self._met = ("", "")
+        self._swarm = self._round_swarm = self._owner = ""
         self._who = ("", "")  # the coordinator's account and kind
         self._hopeless = False
         self._registered = False
@@ -92,7 +89,7 @@ class Outbox:
     def has_round(self, round: int, stage: int) -> bool:
         """Whether this round of the swarm that the clock speaks of is recorded. May raise as the
         factory does."""
-        self._round_swarm = self._factory().swarm
+        self._round_swarm = self._meet(self._factory())
         return round < MAX_ROUND and self.store.has_round(
             self._round_swarm, self._peer_id, round, stage
         )
@@ -106,13 +103,6 @@ class Outbox:
         TransientError when the swarm was never reached, so that its round cannot be known either;
         RefusedError for a round that no coordinator gets to.
         """
-        if not 0 <= round < MAX_ROUND or not 0 <= stage < MAX_ROUND:
-            raise RefusedError(
-                f"Round {round} cannot be recorded",
-                "no coordinator gets to such a round",
-                "Check chain.rpc_url: what answers there is no coordinator to trust",
-                code="ImpossibleRound",
-            )
         swarm = self._round_swarm or self.swarm()
         row = LedgerRow(swarm, self._peer_id, round, stage, reward, reward_mean, list(winners))
         for each in self.store.record_round(row, self._policy):
@@ -201,7 +191,7 @@ class Outbox:
     def _pass(self) -> None:
         """Do everything that is due; raises at the first thing that must wait."""
         coordinator = self._factory()
-        if coordinator.swarm != self._swarm:
+        if self._meet(coordinator) != self._swarm:
             self._swarm, self._registered, self._looked_back = coordinator.swarm, False, False
         self._who = (coordinator.account, coordinator.kind)
         mine = (self._swarm, self._peer_id)
@@ -226,6 +216,15 @@ class Outbox:
             self._registered = False
         self._read_counters(coordinator)
         self._count()
+
+    def _meet(self, coordinator: Coordinator) -> str:
+        """The swarm's name, once its rows are those of this very chain. Any thread."""
+        known = (coordinator.swarm, coordinator.first_block)
+        if known != self._met:
+            if lost := origins.meet(self.store, *known):
+                origins.tell(self._emit, coordinator.swarm, lost)
+            self._met = known
+        return coordinator.swarm
 
     def _register(self, coordinator: Coordinator) -> None:
         try:

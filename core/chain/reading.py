@@ -72,6 +72,7 @@ class ChainReader:
         )
         self.chain_id = self.rpc.chain_id
         self.swarm = f"{self.chain_id}:{contract.lower()}"
+        self.first_block = self.rpc.first_block
         self.log = EventLog(self.rpc, self.contract)
         self._lock = threading.Lock()
         self._known: dict[View, Any] = {}

@@ -46,6 +46,7 @@ class Sender:
         self._store = store
         self._emit = emit
         self._on_stranger = on_stranger
+        self._doubled = False
 
     def send(self, coordinator: Coordinator, row: OutboxRow) -> OutboxRow:
         """One attempt; the row as it is now. It is open still when it has to wait for itself.
@@ -81,6 +82,9 @@ class Sender:
         knows = coordinator.kind == "wallet" and bool(row.hashes)
         ours = row.attempts > 0 and not knows
         seen = Receipt(row.tx_hash if ours else "", coordinator.head())
+        if not ours and row.kind != "register" and not self._doubled:
+            self._doubled = True  # told once; each row says it for itself
+            telling.trouble(self._emit, _doubled(row), row.round, "warning")
         return telling.row(self._emit, self._store.confirm(row, seen, "" if ours else ELSEWHERE))
 
     def _submit(self, coordinator: Coordinator, row: OutboxRow) -> Receipt:
@@ -165,4 +169,15 @@ def _not_reached(row: OutboxRow, now: tuple[int, int]) -> TransientError:
         f"The coordinator is at round {now[0]}, this {row.kind} is of round {row.round}",
         "its chain went back, or the node trained for another swarm",
         "It is kept, and sent when the coordinator gets there",
+    )
+
+
+def _doubled(row: OutboxRow) -> RefusedError:
+    return RefusedError(
+        f"The {row.kind} of round {row.round} was there before this node sent it",
+        f"somebody else submits for peer {row.peer_id}: the same key runs on another machine, or "
+        "this home is an older copy of itself",
+        "Run one node with this key only, and give the other machine one of its own with "
+        "`waggle identity new`; until then the first of the two counts",
+        code=ELSEWHERE,
     )

@@ -95,6 +95,7 @@ class Line:
     """The coordinator as the outbox reaches it: `core.protocols.Coordinator`."""
 
     account, swarm, kind, can_submit = ME, "1:0xc", "wallet", True
+    first_block = "0x0123456789"
 
     def __init__(self, chain: Chain) -> None:
         self.chain = chain

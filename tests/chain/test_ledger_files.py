@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from core.chain import ledger_reads as reads
+from core.chain import origins
 from core.chain.ledger import LedgerStore
 from core.chain.ledger_rows import LedgerRow
 from core.chain.policy import Policy
@@ -157,4 +158,26 @@ def test_old_rounds_go_and_what_they_added_up_to_stays(tmp_path: Path) -> None:
     assert store.record_round(LedgerRow("s", "p", 100, 0, 9, 0.5, ["w"])) == []
     for row in store.ledger(5000):
         assert row.submission is None or store.row(row.submission), "its submission stays, too"
+    store.close()
+
+
+def test_a_chain_made_anew_begins_with_an_empty_ledger_and_the_old_one_keeps_its_own(
+    tmp_path: Path,
+) -> None:
+    """Same owner, same chain id, same contract address: only the first block differs."""
+    store, old, new = LedgerStore(tmp_path / "node.db"), "0x" + "a" * 64, "0x" + "b" * 64
+    store.record_round(LedgerRow("s", "p", 0, 0, 7, 0.5, ["w"]))
+    assert origins.meet(store, "s", "") == "", "nobody knows its first block"
+    assert origins.meet(store, "s", old) == ""
+    assert origins.meet(store, "s", old) == ""
+    assert store.has_round("s", "p", 0, 0)
+    lost = origins.meet(store, "s", new)
+    assert not store.has_round("s", "p", 0, 0), "its round 0 is another round"
+    assert store.totals(lost, "p").pending == 2
+    store.record_round(LedgerRow("s", "p", 0, 0, 9, 0.5, ["w"]))
+    assert {row.value for row in store.due("s", "p") if row.kind == "reward"} == {"9"}
+    other = origins.meet(store, "s", old)  # the owner brought the old chain back
+    assert store.totals("s", "p").reward == 7
+    assert store.totals(other, "p").reward == 9
+    assert other != lost
     store.close()
