@@ -161,8 +161,10 @@ class Process:
 
     def interrupt(self) -> None:
         """As a person ends it, and wait for its end."""
+        tree = psutil.Process(self.child.pid).children(recursive=True)
         os.killpg(self.child.pid, signal.SIGINT)
         self.child.wait(START_S)
+        psutil.wait_procs(tree, timeout=START_S)
         self._log.close()
 
     def kill(self) -> None:

@@ -32,7 +32,7 @@ __all__ = ["Evm", "Message", "Reverted"]
 
 KEEP_STATES = 128
 """Calls on the state of this many past blocks can be answered, as on an ordinary full node."""
-KEEP_HISTORY = 200_000
+KEEP_HISTORY = 100_000
 """Headers, transactions and receipts of this many past blocks; logs are kept for ever."""
 FAUCET_GIFT = 1000 * ETHER
 FAUCET_ENOUGH = 100 * ETHER
@@ -60,6 +60,7 @@ class Evm:
                 why = ValueError("its newest block is not whole")
                 raise unusable(self._store.path, why) from error
             raise
+        self._following = self._chain.header
         self._views = Views(self._store.path, self._store.cache)
         self._lock = threading.RLock()
         self._grown = threading.Condition(self._lock)
@@ -85,7 +86,7 @@ class Evm:
 
     def base_fee_after(self, number: int) -> int:
         """What the block after `number` charged, or will."""
-        follows = self._chain.header
+        follows = self._following
         if number + 1 < follows.block_number:
             follows = self.header(number + 1)
         return int(follows.base_fee_per_gas or 0)
@@ -228,6 +229,7 @@ class Evm:
 
     def _mine(self, transaction: SignedTransactionAPI) -> None:
         self._head = mine(self._chain, self._store, transaction)
+        self._following = self._chain.header
         self._pool.mined(transaction)
         self._grown.notify_all()
 

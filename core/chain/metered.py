@@ -22,9 +22,11 @@ from eth.vm.gas_meter import GasMeter, RefundStrategy, allow_negative_refund_str
 LOOK_EVERY = 256
 """Operations between two looks at the clock: well under a millisecond."""
 SLOW_GAS_PER_S = 150_000
-"""What the curve arithmetic in pure Python does at least; measured: 230,000 (pairings of BN254)."""
+"""What the curve arithmetic in pure Python does at least; measured: 230,000 (pairings of BN254).
+Powers of large numbers are quicker, but keep the interpreter from all threads until they are done.
+"""
 SLOW_FROM_GAS = 5000
-_SLOW = ("ECPAIRING", "ECMUL", "BLS12_", "Blake2b", "Point Evaluation")
+_SLOW = ("ECPAIRING", "ECMUL", "BLS12_", "Blake2b", "Point Evaluation", "MODEXP")
 
 
 class TooLong(Exception):

@@ -6,6 +6,7 @@ Size, depth and number are bounded before anything is decoded or computed.
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +79,9 @@ def _one(methods: RpcMethods, request: Any, caller: Caller) -> tuple[dict[str, A
         return _fault(number, fault), fault.retry_after_s
     except StorageError as error:
         return _fault(number, RpcFault(-32603, str(error))), None
+    except Exception as error:  # a fault of ours: told, and the server goes on
+        logging.exception("%s failed", request["method"][:64])
+        return _fault(number, RpcFault(-32603, f"internal error: {type(error).__name__}")), None
     return {"jsonrpc": "2.0", "id": number, "result": result}, None
 
 
