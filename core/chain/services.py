@@ -33,7 +33,7 @@ SWEEP_AFTER_BLOCKS = 5000
 SWITCH_S = 0.0005
 """How long a thread that computes may keep the interpreter from one that has something to answer:
 a tenth of Python's default, since one call of a stranger may compute for a second."""
-STACK_BYTES = 64 * 2**20
+STACK_BYTES = 16 * 2**20
 """Of each thread, touched only as far as it is used: contracts may call one another 1024 deep."""
 LOCK_PATIENCE_S = 10.0
 """The process of a killed parent may need a moment to notice and let go of the folder."""

@@ -20,8 +20,10 @@ from typing import Any
 from core.addresses import EVERY, LOOPBACK, is_loopback, listening
 from core.chain.limits import Caller
 
+LOCAL_CONNECTIONS = 384
+"""For this machine, where a swarm of hundreds may be tried."""
 MAX_CONNECTIONS = 128
-"""For this machine, and as many again for all others."""
+"""For all others together."""
 CONNECTIONS_PER_ADDRESS = 16
 IDLE_TIMEOUT_S = 120.0
 REQUEST_TIMEOUT_S = 20.0
@@ -141,8 +143,10 @@ class _Server(ThreadingHTTPServer):
             of_kind = Counter(
                 each for each in self._open.values() if each.is_local == caller.is_local
             )
-            fits = of_kind.total() < MAX_CONNECTIONS
-            if not caller.is_local:
+            if caller.is_local:
+                fits = of_kind.total() < LOCAL_CONNECTIONS
+            else:
+                fits = of_kind.total() < MAX_CONNECTIONS
                 fits = fits and of_kind[caller] < CONNECTIONS_PER_ADDRESS
             if fits:
                 self._open[request] = caller

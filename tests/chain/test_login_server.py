@@ -22,7 +22,7 @@ from core.chain.login_server import MAX_BODY_BYTES, LoginServer
 from core.chain.members import HOME, Members
 from core.chain.ratelimit import RateLimit
 from core.chain.services import SwarmServices
-from core.chain.webserver import MAX_CONNECTIONS
+from core.chain.webserver import LOCAL_CONNECTIONS
 from core.errors import ConfigError, StorageError, WaggleError
 from tests.conftest import wait_until
 
@@ -188,7 +188,7 @@ def test_browsers_and_large_bodies_are_refused(proxy: LoginServer, members: Memb
 def test_connections_beyond_the_limit_are_closed_and_others_go_on(proxy: LoginServer) -> None:
     held = [
         socket.create_connection(("127.0.0.1", proxy.port), timeout=10)
-        for _ in range(MAX_CONNECTIONS)
+        for _ in range(LOCAL_CONNECTIONS)
     ]
     try:
         wait_until(lambda: _is_refused(proxy))
