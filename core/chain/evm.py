@@ -26,6 +26,7 @@ from core.chain.genesis import CHAIN_ID, ETHER, FAUCET, FAUCET_KEY, begin, chain
 from core.chain.intake import Rejected, check_gas, check_nonce, decoded
 from core.chain.mining import mine
 from core.chain.sweep import sweep_history, sweep_states
+from core.chain.turnstile import Turnstile
 from core.chain.txpool import TxPool
 
 __all__ = ["Evm", "Message", "Reverted"]
@@ -63,6 +64,7 @@ class Evm:
         self._following = self._chain.header
         self._views = Views(self._store.path, self._store.cache)
         self._lock = threading.RLock()
+        self._turnstile = Turnstile()
         self._grown = threading.Condition(self._lock)
         self.closing = threading.Event()
         self.chain_id = CHAIN_ID
@@ -192,32 +194,30 @@ class Evm:
 
     # --- writing ------------------------------------------------------------------------------
 
-    def submit(self, raw: bytes, *, by_faucet: bool = False) -> bytes:
+    def submit(self, raw: bytes) -> bytes:
         """Mine a signed transaction, or queue one whose nonce is not yet due, and have it on disk;
         its hash. Raises Rejected.
 
-        A transaction that reverts is mined as well, with status 0, as on every chain. by_faucet:
-        it is `fund`'s: the faucet's key is no secret, so nobody else may spend its ether.
+        A transaction that reverts is mined as well, with status 0, as on every chain.
         """
         transaction = decoded(raw)
-        sender = transaction.sender
-        if sender == FAUCET and not by_faucet:
+        if transaction.sender == FAUCET:  # its key is no secret: nobody may spend its ether
             raise Rejected("the faucet gives by waggle_fund only")
         check_gas(transaction, self._head.gas_limit)
-        with self._lock:
-            expected = self._chain.get_vm().state.get_nonce(sender)
+        with self._turnstile, self._lock:
+            expected = self._chain.get_vm().state.get_nonce(transaction.sender)
             check_nonce(transaction, expected)
             if transaction.nonce > expected:
                 self._pool.add(transaction, raw, expected)
                 return transaction.hash
             self._mine(transaction)
-        self._promote(sender)
+        self._promote(transaction.sender)
         return transaction.hash
 
     def _promote(self, sender: bytes) -> None:
         """Mine what waited for the sender's nonce, letting others in between."""
         while True:
-            with self._lock:
+            with self._turnstile, self._lock:
                 nonce = self._chain.get_vm().state.get_nonce(sender)  # type: ignore[arg-type]
                 due = self._pool.due(sender, nonce)
                 if due is None:
@@ -256,7 +256,7 @@ class Evm:
 
     def fund(self, account: bytes) -> bytes | None:
         """Give an account ether from the faucet; None when it has enough already."""
-        with self._lock:
+        with self._turnstile, self._lock:
             if self.balance(account) >= FAUCET_ENOUGH:
                 return None
             signed = Account.from_key(FAUCET_KEY).sign_transaction(
@@ -270,4 +270,6 @@ class Evm:
                     "maxPriorityFeePerGas": 0,
                 }
             )
-            return self.submit(bytes(signed.raw_transaction), by_faucet=True)
+            gift = decoded(bytes(signed.raw_transaction))
+            self._mine(gift)
+            return gift.hash

@@ -120,7 +120,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     allow_reuse_address = True
-    request_queue_size = 64
+    request_queue_size = LOCAL_CONNECTIONS
 
     def __init__(
         self, handler: type[Handler], host: str, port: int, names: frozenset[str], payload: Any

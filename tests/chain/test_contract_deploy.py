@@ -54,9 +54,7 @@ def test_a_crash_while_deploying_leaves_no_contract_or_all_of_it(
     evm = Evm(tmp_path)
     submit = evm.submit
 
-    def crash(raw: bytes, *, by_faucet: bool = False) -> bytes:
-        if by_faucet:
-            return submit(raw, by_faucet=True)
+    def crash(raw: bytes) -> bytes:
         if when == "after":
             submit(raw)
         raise Stopped
