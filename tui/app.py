@@ -13,11 +13,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 from textual.events import AppBlur, AppFocus, Event, InputEvent
 from textual.screen import Screen
+from textual.signal import Signal
 
 from core import events
 from core.away import Away
@@ -36,6 +37,9 @@ from tui.palette import palette
 from tui.presence import Presence
 from tui.text import clean
 from tui.views import Headline
+
+if TYPE_CHECKING:
+    from tui.screens.charts.desk import Desk
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +98,10 @@ class WaggleApp(App[str]):
         console = effective.config.console if effective is not None else None
         self.ascii = bool(console and console.ascii)
         self.pen = Pen(glyphs(self.ascii), palette({}))
+        self.linked_round: float | None = None
+        self.round_signal: Signal[float | None] = Signal(self, "linked round")
+        """Published when the round that a screen shows changes, for screens that go there too."""
+        self._charts_desk: Desk | None = None
         for theme in themes.THEMES:
             self.register_theme(theme)
         wanted = console.theme if console else themes.DEFAULT_THEME
@@ -281,6 +289,20 @@ class WaggleApp(App[str]):
         from tui.screens.help import HelpScreen
 
         self.push_screen(HelpScreen())
+
+    def action_charts(self) -> None:
+        from tui.screens.charts.desk import Desk
+        from tui.screens.charts.screen import ChartsScreen
+
+        if self._charts_desk is None:  # window, filter and cursor are as they were left
+            self._charts_desk = Desk()
+        self.push_screen(ChartsScreen(self._charts_desk))
+
+    def link_round(self, round_: float | None) -> None:
+        """Say which round is looked at: charts, logs and rollouts go there together."""
+        if round_ != self.linked_round:
+            self.linked_round = round_
+            self.round_signal.publish(round_)
 
     def action_logs(self) -> None:
         from tui.screens.logs import LogsScreen

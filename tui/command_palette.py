@@ -8,11 +8,10 @@ from typing import Any
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from tui import keys
-from tui.screens.dashboard import Dashboard
 
 
 class Commands(Provider):
-    """Offers the dashboard's commands by title and description."""
+    """Offers the commands of the screen that has a `KEY_SCOPE`, by title and description."""
 
     async def discover(self) -> Hits:
         for command in self._commands():
@@ -37,9 +36,8 @@ class Commands(Provider):
                 )
 
     def _commands(self) -> list[keys.Command]:
-        if not isinstance(self.screen, Dashboard):
-            return []
-        return [command for command in keys.commands("dashboard") if command.palette]
+        scope = getattr(self.screen, "KEY_SCOPE", "")
+        return [command for command in keys.commands(scope) if command.palette]
 
     def _runner(self, command: keys.Command) -> Callable[[], Any]:
         return lambda: self.screen.run_action(command.action)

@@ -10,6 +10,9 @@ from tui.draw import Pen
 from tui.glyphs import UNICODE
 from tui.palette import Palette
 from tui.screens.away import AwayScreen
+from tui.screens.charts.filter_line import FilterLine
+from tui.screens.charts.runs import RunsScreen
+from tui.screens.charts.screen import ChartsScreen
 from tui.screens.dashboard import Dashboard
 from tui.screens.failure import FailureScreen
 from tui.screens.help import help_text
@@ -21,6 +24,9 @@ from tui.widgets.key_bar import spans
 SCREENS = {
     "everywhere": WaggleApp,
     "dashboard": Dashboard,
+    "charts": ChartsScreen,
+    "filter": FilterLine,
+    "runs": RunsScreen,
     "reader": Reader,
     "onboarding": OnboardingScreen,
     "question": QuitScreen,

@@ -43,6 +43,7 @@ class Pane(VerticalScroll, can_focus=True):
 class Dashboard(Screen[None]):
     """Draws the state of the app's node; commands go to the app."""
 
+    KEY_SCOPE = "dashboard"
     BINDINGS = keys.bindings("dashboard")
     AUTO_FOCUS = None
 

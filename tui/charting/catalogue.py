@@ -1,0 +1,143 @@
+"""Which metrics stand together in one chart, under which heading, and what their lines are called.
+
+The order is that of the screen: is it learning, has it a signal, is the policy sound, is it fast.
+A metric that is not listed still gets a chart of its own. Names may come from anywhere: they are
+data here, and made safe where they are drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Line:
+    """name: of the series. mark: one ASCII sign that tells the line from its neighbours."""
+
+    name: str
+    label: str
+    mark: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    id: str
+    group: str
+    title: str
+    lines: tuple[Line, ...]
+
+
+def _chart(group: str, title: str, **lines: str) -> Chart:
+    """lines: label=series; the first letter of a label is its mark, unless it is taken."""
+    made: list[Line] = []
+    for label, name in lines.items():
+        taken = {line.mark for line in made}
+        mark = next(c for c in f"{label}*+#" if c not in taken)
+        made.append(Line(name, label.replace("_", " "), mark))
+    return Chart(title.lower(), group, title, tuple(made))
+
+
+CHARTS = (
+    _chart("Learning", "Reward", own="reward/own", swarm="reward/swarm"),
+    _chart("Learning", "Loss", loss="loss"),
+    _chart("Learning", "Held-out pass@1", sampled="eval/pass_at_1", greedy="eval/greedy_pass_at_1"),
+    _chart("Learning", "Reward seen", local="reward_mean_local", foreign="reward_mean_foreign"),
+    _chart("Learning", "Reward spread", std="reward_std"),
+    _chart("Signal", "Groups with equal rewards", share="frac_reward_zero_std"),
+    _chart("Signal", "Groups solved", none="solved_none", some="solved_some", all="solved_all"),
+    _chart("Policy", "Entropy", entropy="entropy"),
+    _chart("Policy", "KL to the start", kl="kl"),
+    _chart("Policy", "KL of the round", kl="approx_kl"),
+    _chart("Policy", "Clip fraction", low="clip_ratio_low", high="clip_ratio_high"),
+    _chart("Mismatch", "Log-prob gap", mean="logprob_gap_mean", largest="logprob_gap_max"),
+    _chart("Mismatch", "KL sampler to trainer", kl="mismatch_kl"),
+    _chart(
+        "Mismatch",
+        "Importance weight",
+        mean="importance_weight_mean",
+        least="importance_weight_min",
+        greatest="importance_weight_max",
+    ),
+    _chart("Mismatch", "Weights capped", share="importance_capped"),
+    _chart("Optimiser", "Gradient norm", norm="grad_norm"),
+    _chart("Optimiser", "Learning rate", rate="learning_rate"),
+    _chart("Optimiser", "Update over weights", ratio="update_ratio"),
+    _chart("Optimiser", "Weights changed", share="weights_changed"),
+    _chart("Optimiser", "Steps", taken="optimizer_steps", skipped="skipped_steps"),
+    _chart(
+        "Length",
+        "Completion length",
+        mean="completion_length_mean",
+        longest="completion_length_max",
+        ended="terminated_length_mean",
+    ),
+    _chart("Length", "Truncated", trained="truncated_fraction", sampled="truncated"),
+    _chart("Length", "Ended by the model", rate="eos_rate"),
+    _chart("Speed", "Tokens a second", sampled="tokens_per_s", trained="trained_tokens_per_s"),
+    _chart("Speed", "Seconds a round", round="seconds", wait="wait_s"),
+    _chart("Speed", "Seconds at work", sample="seconds_sample", update="seconds_update"),
+    _chart("Speed", "Memory in MiB", now="rss_mib", peak="peak_rss_mib"),
+    _chart("Speed", "GPU memory in MiB", peak="peak_vram_mib", expected="estimated_peak_mib"),
+    _chart("Speed", "Threads", threads="threads"),
+    _chart("Speed", "Micro-batches", passes="micro_batches", retries="out_of_memory_retries"),
+    _chart("Swarm", "Peers", peers="peers"),
+    _chart("Swarm", "Groups of others", used="foreign_groups", rejected="rejected_groups"),
+    _chart("Swarm", "Foreign tokens", share="foreign_token_share"),
+    _chart("Swarm", "Weight of foreign", mean="foreign_weight_mean"),
+    _chart("Swarm", "Tokens trained", tokens="trained_tokens"),
+)
+
+FAMILIES = {"reward_mean/": ("Learning", "Reward: "), "seconds/": ("Speed", "Seconds: ")}
+"""Prefix to group and title, for names that end in something only known while running."""
+TOLD_TWICE = ("reward_mean",)
+"""Told by a chart above under another name: the mean over own and foreign completions."""
+
+
+def charts(names: Iterable[str]) -> tuple[Chart, ...]:
+    """The charts for these series, listed ones first; a line without a series is left out."""
+    left = dict.fromkeys(name for name in names if name not in TOLD_TWICE)
+    out = []
+    for chart in CHARTS:
+        lines = tuple(line for line in chart.lines if line.name in left)
+        if lines:
+            out.append(Chart(chart.id, chart.group, chart.title, lines))
+            for line in lines:
+                del left[line.name]
+    others = sorted(left, key=lambda name: (_family(name)[0] == "Other", name))
+    return (*out, *(_alone(name) for name in others))
+
+
+def _alone(name: str) -> Chart:
+    group, title = _family(name)
+    return Chart(name, group, title, (Line(name, "value", "v"),))
+
+
+def _family(name: str) -> tuple[str, str]:
+    for prefix, (group, title) in FAMILIES.items():
+        if name.startswith(prefix) and name != prefix:
+            return group, title + name.removeprefix(prefix)
+    return "Other", name
+
+
+def definition(name: str) -> str:
+    """What a metric means, in a sentence; "" when nobody said."""
+    from core.training.metrics import definition as metric
+
+    told = {
+        "reward/own": "Mean reward of this node's completions of the round.",
+        "reward/swarm": "Mean reward of this node's and the admitted foreign completions.",
+        "loss": "Loss of the round's first optimiser step; a gap where no step was taken.",
+        "seconds": "Seconds of the whole round, waiting excluded.",
+        "wait_s": "Seconds of the round spent waiting for peers and for the clock.",
+        "peers": "Peers whose record of the round was read.",
+        "foreign_groups": "Groups of other peers that were trained on.",
+        "rejected_groups": "Groups of other peers that were refused.",
+        "truncated": "Share of this node's completions that the token cap cut off.",
+        "eval/pass_at_1": "Share of held-out tasks solved by one sampled answer.",
+        "eval/greedy_pass_at_1": "Share of held-out tasks solved by the likeliest answer.",
+    }
+    try:
+        return told.get(name) or metric(name)
+    except KeyError:
+        return ""

@@ -1,0 +1,1 @@
+"""The charts screen: every metric of the run, and what can be done with it."""

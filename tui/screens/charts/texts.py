@@ -1,0 +1,101 @@
+"""What the charts screen says above and below the charts. Pure."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from tui.charting.look import Look
+from tui.charting.scale import position
+from tui.charting.window import Extent
+from tui.draw import Pen, bounded, line
+
+
+@dataclass(frozen=True)
+class Head:
+    """first, last: charts in sight, of `many`; all: without the filter.
+
+    span: positions in sight, of `whole`. runs: compared with. problem: of the filter.
+    """
+
+    look: Look
+    first: int
+    last: int
+    many: int
+    all: int
+    span: Extent
+    whole: Extent
+    runs: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def head(view: Head, width: int, pen: Pen) -> Text:
+    """One row; what changes what is seen comes first."""
+    look = view.look
+    parts = []
+    if look.filter:
+        parts.append(f"filter {pen.safe(look.filter, 40)}: {view.many} of {view.all}")
+    if view.problem:
+        parts.append(pen.safe(view.problem, 80))
+    if view.many:
+        here = f"{view.first}-{view.last}" if view.last > view.first else f"chart {view.first}"
+        if not look.filter:
+            parts.append(f"{here} of {view.many}")
+        elif view.last - view.first + 1 < view.many:
+            parts.append(here)
+        parts.append(window(view))
+    if look.weight:
+        parts.append(f"smoothing {look.weight:g}")
+    if look.log:
+        parts.append("log")
+    if look.clip:
+        parts.append("without outliers")
+    if look.relative:
+        parts.append("from the start of the run")
+    if view.runs:
+        parts.append("with " + ", ".join(pen.safe(run, 40) for run in view.runs))
+    text = line()
+    text.append(" Charts ", f"bold {pen.palette.accent}")
+    between = f" {pen.glyphs.dot} "
+    body = between.join(parts)
+    text.append(" " + pen.fit(body, width - cell_len(" Charts ") - 2), pen.palette.label)
+    return text
+
+
+def window(view: Head) -> str:
+    first, last = view.span
+    word = "rounds" if not view.look.relative else "rounds +"
+    told = f"{word} {position(first)} to {position(last)}"
+    if view.look.window.whole:
+        return told
+    share = 100 * (last - first) / max(view.whole[1] - view.whole[0], 1.0)
+    still = "" if view.look.window.follows else ", standing still"
+    return f"{told} ({share:.0f} %{still})"
+
+
+@dataclass(frozen=True)
+class Foot:
+    """hint: `second` gives way to what does not fit of `first`."""
+
+    first: str = ""
+    second: str = ""
+    hint: bool = True
+
+    def __str__(self) -> str:
+        return self.first if self.hint else f"{self.first}\n{self.second}"
+
+
+def foot(view: Foot, width: int, pen: Pen) -> Text:
+    """Two rows: what is read at the cursor, and what more there is to say, or the rest of it."""
+    first, second = pen.safe(view.first, 2000), pen.safe(view.second, 2000)
+    if view.hint and cell_len(first) > width - 2:
+        first, *rest = textwrap.wrap(first, width - 2)
+        second = " ".join(rest)
+    text = line()
+    text.append(" " + pen.fit(first, width - 2))
+    text.append("\n")
+    text.append(" " + pen.fit(second, width - 2), pen.palette.label)
+    return bounded(text, width, pen)
