@@ -9,7 +9,6 @@ is: until it has caught up, it tells what it knows and how far it is behind.
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable
@@ -17,11 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core import boundedjson, events
+from core import events
 from core.errors import StorageError
-from core.home import atomic_write
 from core.net.names import animal_name
 from core.protocols import ChainEvent
+from core.swarm import board_file
+from core.swarm.board_file import Head
 from core.swarm.leaderboard import EVENTS, Board, Entry, Leader, to_row
 
 if TYPE_CHECKING:
@@ -29,11 +29,10 @@ if TYPE_CHECKING:
 
 DEPTH = 16
 TELL_EVERY_S = 30.0
-SAVE_EVERY_S = 300.0
+SAVE_EVERY_S, FIRST_SAVE_S = 300.0, 10.0
 SHOWN = 100
 CHARTED = 10
 """The first ranks come with their history."""
-MAX_FILE_BYTES = 64 * 2**20
 log = logging.getLogger(__name__)
 
 
@@ -52,6 +51,7 @@ class BoardReader:
         self._hash = ""
         """Of the block before `_next`; empty while it is not known."""
         self._saved = (0.0, 0)
+        """When the board was last saved, and up to which block."""
         self._told: tuple[float, Any] = (0.0, None)
 
     def look(self, coordinator: ChainReader, budget_s: float, final: bool = False) -> bool:
@@ -77,7 +77,8 @@ class BoardReader:
         if self._next and not self._hash:
             self._hash = chain.hash_of(self._next - 1)
         self._tell(shown, done, head, final)
-        if time.monotonic() - self._saved[0] > SAVE_EVERY_S:
+        patience_s = SAVE_EVERY_S if self._saved[1] else FIRST_SAVE_S
+        if time.monotonic() - self._saved[0] > patience_s:
             self.save()
         return done >= head
 
@@ -127,15 +128,8 @@ class BoardReader:
         self._saved = (time.monotonic(), self._saved[1])
         if not self._hash or self._next == self._saved[1]:
             return
-        data = {
-            "version": 1,
-            "swarm": self._swarm,
-            "next": self._next,
-            "hash": self._hash,
-            "entries": self._board.to_json(),
-        }
         try:
-            atomic_write(self._path, json.dumps(data).encode())
+            board_file.write(self._path, Head(self._swarm, self._next, self._hash), self._board)
             self._saved = (time.monotonic(), self._next)
         except StorageError as error:
             log.warning("the leaderboard was not saved: %s", error)
@@ -144,20 +138,15 @@ class BoardReader:
         self._swarm, self._board, self._next, self._hash = swarm, Board(), 0, ""
         self._saved, self._told = (time.monotonic(), 0), (0.0, None)
         try:
-            if self._path.stat().st_size > MAX_FILE_BYTES:
-                raise ValueError("it is too large")
-            data = boundedjson.decode(self._path.read_bytes())
-            if data["version"] != 1 or data["swarm"] != swarm:
-                return
-            board, after, at = Board.from_json(data["entries"]), data["next"], data["hash"]
-            if type(after) is not int or after < 1 or not isinstance(at, str):
-                raise ValueError("its cursor makes no sense")
+            found = board_file.read(self._path, swarm)
         except FileNotFoundError:
             return
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError) as error:
             log.warning("%s cannot be read (%r): reading the chain again", self._path, error)
             return
-        self._board, self._next, self._hash = board, after, at
+        if found is not None:
+            head, self._board = found
+            self._next, self._hash = head.next, head.hash
 
 
 def _placed(entry: Entry, rank: int, *, history: bool) -> dict[str, Any]:

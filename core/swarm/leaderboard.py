@@ -124,17 +124,9 @@ class Board:
         """All of them, the first rank first."""
         return sorted(self._entries.values(), key=lambda s: _falling(s.merit))
 
-    # --- on disk ------------------------------------------------------------------------------
-
     def to_json(self) -> list[dict[str, Any]]:
+        """As `entry_from` reads them, in order of appearance."""
         return [dict(vars(each)) for each in self._entries.values()]
-
-    @classmethod
-    def from_json(cls, rows: Any) -> Board:
-        """The inverse of `to_json`. ValueError for anything else."""
-        if not isinstance(rows, list) or len(rows) > MAX_PEERS * 11 // 10:
-            raise ValueError("not a leaderboard")
-        return cls(entry_from(row) for row in rows)
 
 
 def to_row(leader: Leader) -> dict[str, Any]:

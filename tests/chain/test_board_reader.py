@@ -109,7 +109,7 @@ def test_a_restart_goes_on_where_the_last_one_was(
     assert asked == [coordinator.log.head() - 5 - board_reader.DEPTH + 1]
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"version":1}', b"[" * 10_000, b"\xff"])
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"version":2}', b"[" * 10_000, b"\xff"])
 def test_a_damaged_file_costs_only_a_longer_reading(
     swarm: SwarmServices, peers: dict[str, WalletCoordinator], tmp_path: Path, text: bytes
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -11,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.protocols import ChainEvent
-from core.swarm import leaderboard
+from core.swarm import board_file, leaderboard
+from core.swarm.board_file import Head
 from core.swarm.leaderboard import Board, Entry, Leader, from_row, to_row
 
 PEERS = st.sampled_from(["QmA", "QmB", "QmC", "QmD"])
@@ -100,7 +103,17 @@ def test_disk_and_a_copy_change_nothing(
 ) -> None:
     events = chain_of(actions)
     whole, half = board_of(events), board_of(events[:cut])
-    kept = Board.from_json(json.loads(json.dumps(half.to_json())))
+    with TemporaryDirectory() as folder:
+        path, head = Path(folder) / "board", Head("31337:0xab", 7, "0xcd")
+        board_file.write(path, head, half)
+        found = board_file.read(path, "31337:0xab")
+        assert found is not None
+        assert [each.peer_id for each in board_file.entries(path, "")] == [
+            each["peer_id"] for each in half.to_json()
+        ]
+        assert board_file.read(path, "another") is None
+    told, kept = found
+    assert told == head
     copied = half.copy()
     for event in events[cut:]:
         kept.apply(event)
