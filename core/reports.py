@@ -121,9 +121,9 @@ def _status_lines(state: NodeState) -> list[tuple[str, str]]:
     return lines
 
 
-def ago(then: float) -> str:
-    """A duration that a person reads at a glance."""
-    seconds = max(0.0, time.time() - then)
+def ago(then: float, now: float | None = None) -> str:
+    """A duration that a person reads at a glance. now: Unix seconds; None for this moment."""
+    seconds = max(0.0, (time.time() if now is None else now) - then)
     for limit, unit, name in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
         if seconds < limit:
             return f"{seconds / unit:.0f} {name} ago"

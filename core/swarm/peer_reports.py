@@ -18,6 +18,7 @@ from core.net.names import animal_name, search
 from core.reports import SHOWN, ago, clean, print_json, read
 from core.state import NodeState, Peer, Quarantine
 
+UNREFUSED = "Nothing that it sent was refused."
 MANY = 8
 """Of several that match, so many are named."""
 
@@ -148,32 +149,32 @@ def _explain(state: NodeState, peer: Peer, as_json: bool) -> int:
         print_json({"peer": _data(state, peer), "why": told})
         return 0
     print(f"{clean(peer.name) or animal_name(peer.peer_id)}  {clean(peer.peer_id)}")
-    for name, value in _figures(peer):
+    now = time.time()
+    for name, value in figures(peer, now):
         print(f"  {name:<9} {value}")
     for reason, count in reasons:
         print(f"  {count:>7} x {clean(reason)}: {meaning(reason)}")
         if detail := peer.details.get(reason):
             print(f"            the last time: {clean(detail)}")
     if not reasons:
-        print("  Nothing that it sent was refused.")
+        print(f"  {UNREFUSED}")
     if held := quarantine_of(state, peer):
-        print(f"  {_held(held)}")
-    for other in state.peers.values():
-        if other.peer_id == peer.peer_id and other.signed != peer.signed:
-            what = "Signed by it" if other.signed else "Unsigned in its name"
-            print(f"  {what}, and counted apart: {_groups(other)}.")
+        print(f"  {clean(held_words(held, now))}")
+    if other := apart(state, peer):
+        print(f"  {other}")
     return 0
 
 
-def _figures(peer: Peer) -> list[tuple[str, str]]:
+def figures(peer: Peer, now: float) -> list[tuple[str, str]]:
+    """What is known of it, as (name, text). now: Unix seconds."""
     away = "" if peer.latency_ms is None else f", {peer.latency_ms:.0f} ms away"
     lines = [
-        ("seen", f"{ago(peer.last_seen)}, first {ago(peer.first_seen)}{away}"),
+        ("seen", f"{ago(peer.last_seen, now)}, first {ago(peer.first_seen, now)}{away}"),
         ("round", str(peer.last_round)),
         ("groups", _groups(peer)),
     ]
     if peer.last_admitted is not None:
-        lines.append(("admitted", f"last {ago(peer.last_admitted)}"))
+        lines.append(("admitted", f"last {ago(peer.last_admitted, now)}"))
     if peer.reward_mean is not None:
         lines.append(("reward", f"{peer.reward_mean:.3f} as scored here, over what was admitted"))
     if peer.claimed_mean is not None:
@@ -187,10 +188,20 @@ def _groups(peer: Peer) -> str:
     return f"{peer.groups} offered, {peer.used} admitted, {peer.rejected} refused"
 
 
-def _held(held: Quarantine) -> str:
-    left = held.until - time.time()
+def apart(state: NodeState, peer: Peer) -> str:
+    """What else came in its name, and is counted apart; empty when nothing did."""
+    for other in state.peers.values():
+        if other.peer_id == peer.peer_id and other.signed != peer.signed:
+            what = "Signed by it" if other.signed else "Unsigned in its name"
+            return f"{what}, and counted apart: {_groups(other)}."
+    return ""
+
+
+def held_words(held: Quarantine, now: float) -> str:
+    """Until when it is left alone, and why: a sentence, which holds a peer's text as it came."""
+    left = held.until - now
     often = "" if held.times == 1 else f", its quarantine number {held.times}"
-    why = f"after another {clean(held.reason)}" if held.reason else "after too many strikes"
+    why = f"after another {held.reason}" if held.reason else "after too many strikes"
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(min(max(0.0, held.until), 2.0**33)))
     rest = f"for {left / 60:.0f} more minutes" if left > 0 else "and due to be released"
     return f"Left alone until {when} ({rest}){often}, {why}."
