@@ -19,10 +19,12 @@ from core.chain.chainclient import ChainClient
 from core.chain.devnet import Devnet
 from core.chain.evm import Evm
 from core.chain.rpcmethods import RpcMethods
+from core.chain.services import SWITCH_S
 
 
 def main() -> None:
     folder = Path(sys.argv[1])
+    sys.setswitchinterval(SWITCH_S)
     evm = Evm(folder)
     client = ChainClient(evm, load_or_create(folder / "owner"))
     devnet = Devnet(RpcMethods(evm))
