@@ -9,7 +9,8 @@ from core.chain import ledger_reads as reads
 from core.chain.ledger_rows import LedgerRow, OutboxRow
 
 MAX_PAGE = 10_000
-TROUBLED = "(status = 'failed' OR (status IN ('pending', 'sent') AND error != ''))"
+NEWEST_FIRST = "ORDER BY round DESC, stage DESC"
+TROUBLED = ("status = 'failed'", "status IN ('pending', 'sent') AND error != ''")
 
 
 @dataclass(frozen=True)
@@ -27,21 +28,59 @@ class Round:
 
 
 def newest(
-    db: sqlite3.Connection, swarm: str, peer_id: str, limit: int, failed: bool = False
+    db: sqlite3.Connection,
+    swarm: str,
+    peer_id: str,
+    limit: int,
+    failed: bool = False,
+    offset: int = 0,
 ) -> list[Round]:
-    """The newest rounds, newest first. failed: of those with a submission in trouble only."""
-    where = "swarm = ? AND peer_id = ?"
-    values: tuple[str, ...] = (swarm, peer_id)
-    if failed:
-        where += (
-            f" AND (submission IN (SELECT id FROM outbox WHERE {where} AND {TROUBLED})"
-            f" OR round IN (SELECT round FROM outbox WHERE {where} AND kind = 'winner'"
-            f" AND {TROUBLED}))"
-        )
-        values *= 3
-    order = "ORDER BY round DESC, stage DESC LIMIT ?"
-    rows = reads.ledger(db, f"{where} {order}", (*values, min(limit, MAX_PAGE)))
+    """The newest rounds, newest first. failed: of those with a submission in trouble only.
+
+    offset: so many rounds are left out at the front.
+    """
+    where, values = _of(swarm, peer_id, failed)
+    page = (min(limit, MAX_PAGE), offset)
+    # The keys alone are counted off: whole rows would be read from the file only to be dropped.
+    keys = f"SELECT rowid FROM ledger WHERE {where} {NEWEST_FIRST} LIMIT ? OFFSET ?"
+    rows = reads.ledger(db, f"rowid IN ({keys}) {NEWEST_FIRST}", (*values, *page))
     return [_round(db, row) for row in rows]
+
+
+def count(db: sqlite3.Connection, swarm: str, peer_id: str, failed: bool = False) -> int:
+    """How many rounds `newest` can give."""
+    where, values = _of(swarm, peer_id, failed)
+    return int(db.execute(f"SELECT COUNT(*) FROM ledger WHERE {where}", values).fetchone()[0])
+
+
+def place(
+    db: sqlite3.Connection, swarm: str, peer_id: str, round: int, stage: int, failed: bool = False
+) -> int:
+    """The offset of the first round in `newest` that is not newer than this one."""
+    where, values = _of(swarm, peer_id, failed)
+    found = db.execute(
+        f"SELECT COUNT(*) FROM ledger WHERE {where} AND (round, stage) > (?, ?)",
+        (*values, round, stage),
+    )
+    return int(found.fetchone()[0])
+
+
+def _of(swarm: str, peer_id: str, failed: bool) -> tuple[str, tuple[str, ...]]:
+    """Condition and its values. Failed rounds are few, and found through the few submissions in
+    trouble: a plus keeps SQLite from an index that would lead it through all others."""
+    mine = "swarm = ? AND peer_id = ?"
+    if not failed:
+        return mine, (swarm, peer_id)
+    outbox = " UNION ALL ".join(
+        f"SELECT {{0}} FROM outbox WHERE {mine} AND {trouble}{{1}}" for trouble in TROUBLED
+    )
+    votes = outbox.format("round", " AND +kind = 'winner'")
+    where = (
+        f"+swarm = ? AND +peer_id = ? AND rowid IN (SELECT rowid FROM ledger WHERE submission IN"
+        f" ({outbox.format('id', '')}) UNION SELECT rowid FROM ledger WHERE {mine} AND round IN"
+        f" ({votes}))"
+    )
+    return where, (swarm, peer_id) * 6
 
 
 def one(db: sqlite3.Connection, swarm: str, peer_id: str, number: int) -> list[Round]:
