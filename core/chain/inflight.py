@@ -74,8 +74,6 @@ class InFlight:
         """
         self._path = folder / f"inflight-{chain_id}.db"
         self._lock = threading.Lock()
-        with storage_errors(self._path):
-            self._path.touch(mode=0o600, exist_ok=True)
         try:
             self._db = self._opened(first_block)
         except sqlite3.DatabaseError as error:
@@ -91,6 +89,8 @@ class InFlight:
             self._db.close()
 
     def _opened(self, first: str) -> sqlite3.Connection:
+        with storage_errors(self._path):
+            self._path.touch(mode=0o600, exist_ok=True)
         db = sqlite3.connect(
             self._path, isolation_level=None, check_same_thread=False, timeout=BUSY_S
         )

@@ -52,12 +52,15 @@ class Sender:
         round_gas: of a usual round, to say how far ether goes. RefusedError for what the contract
         refuses, TransientError for everything that may mend itself, StorageError.
         """
-        rows = self._out(intent)
+        rows, in_doubt = self._out(intent), True
         if not rows:
             quote = self._tools.quoter.quote(intent, round_gas)
             with self._wallet.nonce_lock(LOCK_TIMEOUTS * self._timeout_s):
-                rows = self._out(intent) or [self._start(intent, quote.gas, quote.fee, round_gas)]
-        return Watch(self._tools, intent, rows[-1].nonce, on_sent).wait()
+                rows = self._out(intent)
+                if not rows:
+                    row, in_doubt = self._start(intent, quote.gas, quote.fee, round_gas)
+                    rows = [row]
+        return Watch(self._tools, intent, rows[-1].nonce, on_sent, in_doubt).wait()
 
     def _out(self, intent: Intent) -> list[Attempt]:
         """The attempts that stand for an intent already, by nonce."""
@@ -66,8 +69,9 @@ class Sender:
             rows = [row for row in rows if not row.block]
         return sorted(rows, key=lambda row: row.nonce)
 
-    def _start(self, intent: Intent, gas: int, fee: Fee, round_gas: int) -> Attempt:
-        """Sign, note and hand over. The nonce's lock is held."""
+    def _start(self, intent: Intent, gas: int, fee: Fee, round_gas: int) -> tuple[Attempt, bool]:
+        """Sign, note and hand over; and whether it is in doubt that the chain has it. The nonce's
+        lock is held."""
         contract, key = self._chain.contract, key_of(self._chain.contract, intent.data)
         repair, store, quoter = self._tools.repair, self._tools.store, self._tools.quoter
         trouble: WaggleError | None = None
@@ -76,13 +80,13 @@ class Sender:
             store.add(row)
             try:
                 self._chain.rpc.broadcast(row.raw)
-                return row
+                return row, False
             except Unreachable as error:
                 log.info("whether %s is out is not known: %s", row.tx_hash, error)
-                return row  # whoever watches it finds out
+                return row, True  # whoever watches it finds out
             except RpcError as error:
                 if repair.is_known(row):
-                    return row
+                    return row, False
                 store.forget([row])
                 trouble, kind = self._chain.rpc.told(error), error.trouble.kind
             if kind in ("replacement_underpriced", "fee_below_base", "underpriced"):

@@ -20,7 +20,7 @@ from core.chain.inflight import Attempt, InFlight
 from core.chain.quoting import Intent, Quoter
 from core.chain.reading import ChainReader
 from core.chain.receipts import Mined, Untrue
-from core.chain.repair import Repair
+from core.chain.repair import MOST_WAITING, Repair
 from core.chain.rpc import Question, RpcError
 from core.errors import RefusedError, TransientError, WaggleError
 from core.protocols import OnSent, Receipt
@@ -60,7 +60,15 @@ class Gone(TransientError):
 class Watch:
     """Of one intent at one nonce. Used from one thread."""
 
-    def __init__(self, tools: Tools, intent: Intent, nonce: int, on_sent: OnSent | None) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        intent: Intent,
+        nonce: int,
+        on_sent: OnSent | None,
+        in_doubt: bool = False,
+    ) -> None:
+        """in_doubt: it is not known whether the chain ever got it."""
         self._tools = tools
         self._chain = tools.chain
         self._intent = intent
@@ -70,7 +78,7 @@ class Watch:
         self._stuck: WaggleError | None = None
         self._disbelieved = 0
         self._gone, self._gone_since = 0, 0.0
-        self._taken_back = False
+        self._in_doubt = in_doubt
         self._resent = -LOST_AFTER_S
 
     def wait(self) -> Receipt:
@@ -141,7 +149,15 @@ class Watch:
         if any(row.block for row in rows):
             log.warning("a reorganisation took back the block of %s", newest.tx_hash)
             self._tools.store.unmined_again(self._nonce)
-            self._taken_back = True
+            self._in_doubt = True
+        if self._nonce > latest + MOST_WAITING:
+            self._tools.store.forget(rows)
+            raise Gone(
+                f"Transaction {newest.tx_hash} can never be mined",
+                f"its number is {self._nonce} and the account's next one is {latest}: an RPC had"
+                " counted wrong",
+                "The node sends it again under the right number",
+            )
         if latest > self._nonce:
             self._check_gone(rows)
         else:
@@ -179,7 +195,6 @@ class Watch:
             f"it says that {row.tx_hash} succeeded, and the coordinator there does not know of it",
             "The node asks again; if it lasts, take another RPC in chain.rpc_url",
         )
-        self._disbelieved = 0
         self._chain.rpc.distrust(answered.by, error)
         raise error
 
@@ -216,14 +231,14 @@ class Watch:
     def _mend(self, newest: Attempt, latest: int, is_known: bool) -> None:
         """Send again what the node has lost; offer more for what is stuck."""
         age_s, now = inflight.now() - newest.sent, time.monotonic()
-        lost = not is_known and (self._taken_back or min(age_s, now - self._resent) >= LOST_AFTER_S)
+        lost = not is_known and (self._in_doubt or min(age_s, now - self._resent) >= LOST_AFTER_S)
         old = age_s >= self._tools.settings.replace_after_s
         if not (lost or old):
             return
         timeout_s = LOCK_TIMEOUTS * self._tools.settings.call_timeout_s
         with self._tools.wallet.nonce_lock(timeout_s):
             if lost:
-                self._resent, self._taken_back = now, False
+                self._resent, self._in_doubt = now, False
                 self._tools.repair.send_lost_again(latest)
             if old:
                 try:
