@@ -12,7 +12,6 @@ import re
 import shutil
 import socket
 import sys
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -23,11 +22,11 @@ from core.config import Effective, require_complete
 from core.errors import WaggleError
 from core.home import REPO_ROOT, Home, HomeLock
 from core.net import listening
+from core.schema import ChainSection
 
 PYTHON = ((3, 10), (3, 13))
 DISK_BYTES = 2 * 10**9
 TIMEOUT_S = 5.0
-MAX_REPLY_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -258,25 +257,16 @@ def _chain(home: Home, effective: Effective) -> Iterator[Check]:
     elif not chain.rpc_url:
         yield Check("chain", True, "the devnet of this node")
     else:
-        yield _reachable(chain.rpc_url, chain.chain_id)
+        yield from (_reachable(url.strip(), chain) for url in chain.rpc_url.split(","))
 
 
-def _reachable(rpc_url: str, expected: int) -> Check:
-    step = "Check chain.rpc_url and your connection"
-    call = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
+def _reachable(rpc_url: str, chain: ChainSection) -> Check:
+    from core.chain.lookup import chain_at
+
     try:
-        if not rpc_url.startswith(("http://", "https://")):
-            raise ValueError("it is no http address")
-        request = urllib.request.Request(
-            rpc_url, json.dumps(call).encode(), {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as reply:
-            answer = json.loads(reply.read(MAX_REPLY_BYTES))
-        found = int(answer["result"], 16)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        return Check("chain", False, f"chain.rpc_url does not answer: {error}", step)
-    if expected and found != expected:
-        return Check("chain", False, f"chain id {found}, expected {expected}", step)
+        found = chain_at(rpc_url, chain.contract, chain.chain_id, TIMEOUT_S)
+    except WaggleError as error:
+        return Check("chain", False, _joined(error.what, error.why), error.next_step)
     return Check("chain", True, f"chain id {found} answers")
 
 

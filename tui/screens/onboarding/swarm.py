@@ -65,13 +65,14 @@ def parse_bootnodes(text: str) -> tuple[str, ...]:
 
 
 def check_rpc_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(
-            "The RPC URL is missing or is not an HTTP address",
-            "",
-            "It looks like http://203.0.113.7:8545",
-        )
+    for each in text.split(","):
+        parts = urlsplit(each.strip())
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigError(
+                "The RPC URL is missing or is not an HTTP address",
+                "",
+                "It looks like http://203.0.113.7:8545; several have commas between them",
+            )
     return text
 
 
