@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from core.config import Effective, settings
 from core.home import Home
 from core.redact import HIDDEN
+from core.urls import shown_urls
 
 if TYPE_CHECKING:
     from core.catalogue import Entry
@@ -86,7 +87,9 @@ def _model_facts(entry: Entry, plan: Plan) -> dict[str, object]:
 
 def _told(key: str, value: Any) -> Any:
     """What may be printed of a setting."""
-    return HIDDEN if value and settings()[key].metadata["secret"] else value
+    if value and settings()[key].metadata["secret"]:
+        return HIDDEN
+    return shown_urls(value) if key == "chain.rpc_url" else value
 
 
 def configuration(effective: Effective, as_json: bool) -> int:

@@ -14,6 +14,7 @@ ROOMS = ("core.training", "core.net", "core.chain")
 SHARED = {
     "core.addresses",
     "core.boundedjson",
+    "core.urls",
     "core.footprint",
     "core.memory",
     "core.passphrase",

@@ -19,9 +19,9 @@ import requests
 from core import boundedjson
 from core.chain.contract.refusals import REFUSALS, named
 from core.chain.login_data import LoginData
-from core.chain.rpc import shown_url
 from core.chain.timely_http import Answer, ask, is_local, reason, session
 from core.errors import ConfigError, RefusedError, TransientError
+from core.urls import shown_url
 
 MAX_ANSWER_BYTES = 2**20
 POLL_S = 1.0

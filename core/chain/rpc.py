@@ -19,6 +19,7 @@ from core import boundedjson
 from core.chain.rpcwords import NO_JSON, WEB_PAGE, Trouble, status_words, trouble
 from core.chain.timely_http import Answer, TooLarge, ask, is_local, reason, session
 from core.errors import ConfigError, TransientError
+from core.urls import shown_url
 
 MAX_ANSWER_BYTES = 2 * 2**20
 MAX_LOGS_BYTES = 16 * 2**20
@@ -278,13 +279,3 @@ def _secrets(url: str) -> list[str]:
     texts += [value for _, value in parse_qsl(parts.query)]
     both = {form for text in texts if text for form in (text, unquote(text))}
     return sorted((each for each in both if len(each) >= MIN_SECRET_CHARS), key=len, reverse=True)
-
-
-def shown_url(url: str) -> str:
-    """Host and port only: user, path and query of an RPC's address hold API keys."""
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-        return f"{parts.scheme}://{parts.hostname or '?'}{port}"
-    except ValueError:
-        return "?"

@@ -41,7 +41,7 @@ class Lines:
         self._say("login_data", f"login data written to {folder}", folder=str(folder))
 
     def ready(self, rpc_url: str, contract: str) -> None:
-        from core.chain.rpc import shown_url
+        from core.urls import shown_url
 
         where = shown_url(rpc_url)  # the rest of an address may hold an API key
         text = f"chain: {where}\ncoordinator: {contract}\nready; Ctrl+C ends it"
