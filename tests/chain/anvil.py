@@ -14,12 +14,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from eth_abi import encode as abi_encode
 from eth_account import Account
 from eth_utils.address import to_checksum_address
 
 from core.chain import codec
-from core.chain.contract import artifact
+from core.chain.contract import deployment
 from core.chain.rpc import Rpc
 from tests.conftest import wait_until
 
@@ -47,6 +46,7 @@ class Anvil:
             text=True,
             start_new_session=True,
         )
+        self.pid = self._process.pid
         self.port = 0
         threading.Thread(target=self._read, name="anvil", daemon=True).start()
         wait_until(lambda: self.port or self._process.poll() is not None, START_S)
@@ -81,8 +81,7 @@ class Anvil:
         """A SwarmCoordinator from the committed artifact, owned by the first account; its
         address."""
         owner = Account.from_key(OWNER_KEY).address
-        code = artifact()["bytecode"] + abi_encode(["address"], [owner]).hex()
-        receipt = self.own("0x" + code.removeprefix("0x"), to=None)
+        receipt = self.own("0x" + deployment(owner).hex(), to=None)
         self.contract = to_checksum_address(receipt["contractAddress"])
         return self.contract
 

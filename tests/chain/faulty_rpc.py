@@ -12,8 +12,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakSet
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector, web
+from eth_utils.crypto import keccak
 
 from tests.chain.rpc_faults import BATCH, KINDS, RECEIPT, SEND, Lot, error
 
@@ -107,7 +109,7 @@ class FaultyRpc:
     async def _serve(self) -> None:
         self._ending = asyncio.Event()
         self._end = asyncio.create_task(self._ending.wait())
-        self._open: set[asyncio.Transport | None] = set()
+        self._open: WeakSet[asyncio.Transport] = WeakSet()
         self._client = ClientSession(
             connector=TCPConnector(limit=0), timeout=ClientTimeout(total=UPSTREAM_S)
         )
@@ -136,7 +138,7 @@ class FaultyRpc:
         if self._site is not None:
             site, self._site = self._site, None
             await site.stop()
-        for transport in filter(None, list(self._open)):
+        for transport in list(self._open):
             transport.abort()
 
     async def _refuse(self) -> None:
@@ -150,13 +152,9 @@ class FaultyRpc:
     # --- a call -------------------------------------------------------------------------------
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        transport = request.transport
-        if transport is not None:
-            self._open.add(transport)
-        try:
-            return await self._answer(request, await request.read())
-        finally:
-            self._open.discard(transport)
+        if request.transport is not None:
+            self._open.add(request.transport)  # an idle one is kept open, and broken by `down` too
+        return await self._answer(request, await request.read())
 
     async def _answer(self, request: web.Request, body: bytes) -> web.StreamResponse:
         asked = json.loads(body)
@@ -172,6 +170,8 @@ class FaultyRpc:
             kind == "revert" and method != RECEIPT
         ):
             return _told([error(one, kind) for one in each], asked)
+        if kind == "swallowed":
+            return _told([{"jsonrpc": "2.0", "id": asked["id"], "result": _hash(asked)}], asked)
         try:
             answers = await self._passed_on(body, each)
         except (ClientError, TimeoutError, ValueError):
@@ -215,6 +215,11 @@ class FaultyRpc:
             if one["method"] in self.lies and "result" in answer:
                 answer["result"] = self.lies[one["method"]](one["params"], answer["result"])
         return answers
+
+
+def _hash(asked: dict[str, Any]) -> str:
+    """Of the transaction that is to be sent."""
+    return "0x" + keccak(hexstr=asked["params"][0]).hex()
 
 
 def _body(answers: list[dict[str, Any]], asked: Any) -> bytes:

@@ -31,6 +31,7 @@ KINDS = {
     "nonce_too_low": "a transaction is refused with these words and not passed on",
     "underpriced": "a transaction is refused with these words and not passed on",
     "already_known": "the chain took the transaction, the answer is an error",
+    "swallowed": "a transaction is accepted with its hash, and never mined",
     "revert": "a call reverts without a reason; a receipt says that its transaction reverted",
     "behind": "a submission is refused as one for a round that is still to come",
 }
@@ -38,6 +39,7 @@ _ONLY = {
     "nonce_too_low": {SEND},
     "underpriced": {SEND},
     "already_known": {SEND},
+    "swallowed": {SEND},
     "revert": {"eth_call", "eth_estimateGas", RECEIPT, BATCH},
     "behind": {"eth_call"},
 }
