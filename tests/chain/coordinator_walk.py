@@ -218,6 +218,7 @@ def wander(pair: Pair, chance: random.Random, steps: int) -> Counter[str]:
             count = chance.choice((0, 1, 1, 1, 1, 2, 2, 3, 8, 12))
             pair.vote(who, round_, chance.choices(names, k=count), peer)
         elif kind == "register":
+            who = chance.randrange(ACCOUNTS)
             pair.register(who, f"{'Qm' * chance.randint(1, 40)}{chance.randrange(2000)}")
         elif kind == "advance":
             pair.advance(chance.choice((0, who)))
