@@ -194,6 +194,18 @@ class Journal:
         found = [_decode(text) for _, text in reversed(rows)]
         return [event for event in found if event is not None]
 
+    def time_of_round(self, number: int) -> float | None:
+        """When a round ended, or, if it is under way, began; Unix seconds. StorageError."""
+        if not self.path.exists():
+            return None
+        query = "SELECT id, json FROM events WHERE name = ? AND round = ? ORDER BY id DESC LIMIT 1"
+        for name in ("round_finished", "round_started"):
+            with _told(self.path):
+                rows = self._query(query, (name, _small(number)))
+            if rows and (event := _decode(rows[0][1])) is not None:
+                return event.time
+        return None
+
     def events(self) -> Iterator[events.Event]:
         """The whole journal, oldest first, in bounded reads: food for `core.fold.replay`."""
         after = -1

@@ -305,9 +305,15 @@ class WaggleApp(App[str]):
             self.round_signal.publish(round_)
 
     def action_logs(self) -> None:
-        from tui.screens.logs import LogsScreen
+        from tui.screens.logs.screen import LogsScreen
 
-        self.push_screen(LogsScreen(self.log_buffer, str(self.home.log)))
+        self.push_screen(LogsScreen())
+
+    def action_logs_at(self) -> None:
+        """The log at the round that is looked at; at its end when there is none."""
+        from tui.screens.logs.screen import LogsScreen
+
+        self.push_screen(LogsScreen(self.linked_round))
 
     def action_rollouts(self) -> None:
         from tui.screens.rollouts import RolloutsScreen

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from textual.binding import Binding, BindingType
 
-from tui import keys_charts
+from tui import keys_charts, keys_logs
 from tui.command import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -117,6 +117,7 @@ COMMANDS: tuple[Command, ...] = (
         footer=True,
     ),
     *keys_charts.COMMANDS,
+    *keys_logs.COMMANDS,
     Command(
         "everywhere",
         "interrupt",
@@ -304,8 +305,10 @@ SCOPES = {
     "charts": "Charts",
     "filter": "While filtering charts",
     "runs": "While choosing runs to compare",
+    "logs": "Logs",
+    "log line": "While searching the logs",
     "everywhere": "Everywhere",
-    "reader": "Help, logs and rollouts",
+    "reader": "Help and rollouts",
     "onboarding": "First start",
     "question": "When quitting",
     "card": "While you were away",

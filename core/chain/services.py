@@ -35,6 +35,8 @@ SWITCH_S = 0.0005
 a tenth of Python's default, since one call of a stranger may compute for a second."""
 STACK_BYTES = 16 * 2**20
 """Of each thread, touched only as far as it is used: contracts may call one another 1024 deep."""
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+"""With the time: the console puts the lines of all processes in one order."""
 LOCK_PATIENCE_S = 10.0
 """The process of a killed parent may need a moment to notice and let go of the folder."""
 
@@ -178,7 +180,7 @@ def main(argv: list[str] | None = None) -> int:
     sys.setswitchinterval(SWITCH_S)
     threading.stack_size(STACK_BYTES)
     out = os.fdopen(children.claim_stdout(), "w", buffering=1)
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format=LOG_FORMAT)
     try:
         services = SwarmServices(
             arguments.folder,

@@ -16,10 +16,12 @@ from tui.screens.charts.screen import ChartsScreen
 from tui.screens.dashboard import Dashboard
 from tui.screens.failure import FailureScreen
 from tui.screens.help import help_text
+from tui.screens.logs.screen import LogsScreen
 from tui.screens.onboarding.screen import OnboardingScreen
 from tui.screens.quit import QuitScreen
 from tui.screens.reader import Reader
 from tui.widgets.key_bar import spans
+from tui.widgets.log_prompt import LogPrompt
 
 SCREENS = {
     "everywhere": WaggleApp,
@@ -27,6 +29,8 @@ SCREENS = {
     "charts": ChartsScreen,
     "filter": FilterLine,
     "runs": RunsScreen,
+    "logs": LogsScreen,
+    "log line": LogPrompt,
     "reader": Reader,
     "onboarding": OnboardingScreen,
     "question": QuitScreen,

@@ -1,0 +1,284 @@
+"""The log screen without a screen: one thread that answers keys with frames.
+
+Keys are put down as commands and taken in order, however many wait; then one frame is made. The
+screen's own thread reads no file, runs no expression and waits for nothing. What cannot be
+answered yet, because the search has not come there, is tried again when it has, unless another
+key came meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from core.home import Home
+from core.logfiles.index import LogIndex
+from core.logfiles.pages import Filter, Pages, Spot, Unknown
+from core.logfiles.pattern import pattern
+from core.logfiles.scan import LEVELS
+from core.logfiles.search import Search
+from core.logfiles.stream import logs_of
+from core.logfiles.timeline import Place
+from tui.screens.logs.rounds import spot_of_round, spot_of_time
+from tui.screens.logs.rows import Row, moment_of
+from tui.screens.logs.window import Window
+
+PACE_S = 0.5
+"""Between two frames that nobody asked for at least."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What the screen draws. indexed, searched: shares, 0 to 1."""
+
+    rows: tuple[Row, ...] = ()
+    stream_cells: int = 0
+    filter: Filter = Filter()
+    streams: tuple[str, ...] = ()
+    lines: int = 0
+    size_bytes: int = 0
+    indexed: float = 0.0
+    matches: int = 0
+    searched: float = 0.0
+    problem: str = ""
+    following: bool = True
+    behind: int = 0
+    waiting: bool = False
+    where: str = ""
+    file: str = ""
+    round: int | None = None
+    said: str = ""
+
+
+Command = Callable[["Desk"], None]
+
+
+class Desk:
+    """`do` from any thread; everything else in the thread of the desk."""
+
+    def __init__(self, home: Home, told: Callable[[], None], ascii_only: bool = False) -> None:
+        """told: called in the desk's thread when `frame` is a new one; must be quick."""
+        self.home = home
+        self.frame = Frame()
+        self._told = told
+        self._wake = threading.Condition()
+        self._commands: list[Command] = []
+        self._news = False
+        self._ended = False
+        self._pending: Command | None = None
+        self._said = ""
+        self._made_at = 0.0
+        self.index = LogIndex(lambda: logs_of(home))
+        self.search = Search(self._notice)
+        self.pages = Pages(self.search)
+        self.window = Window(self.pages)
+        self.window.ascii = ascii_only
+        self._before: tuple[Filter, bool, Place | None] | None = None
+        """Filter, whether it followed, and the cursor, before a search."""
+        self._thread = threading.Thread(target=self._run, name="log-desk", daemon=True)
+
+    def start(self) -> None:
+        self.index.start(self._notice)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ask all three threads to end, without waiting: they are daemons and hold no state."""
+        with self._wake:
+            self._ended = True
+            self._wake.notify()
+
+    def do(self, command: Command, quiet: bool = False) -> None:
+        """quiet: what was said last stays."""
+        with self._wake:
+            if not quiet:
+                self._said = ""
+            self._commands.append(command)
+            self._wake.notify()
+
+    def _notice(self) -> None:
+        with self._wake:
+            self._news = True
+            self._wake.notify()
+
+    # --- the thread ---------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            commands = self._next()
+            if commands is None:
+                break
+            try:
+                self._take_news()
+                for command in commands or filter(None, [self._pending]):
+                    self._run_one(command)
+                self._show()
+            except Exception:
+                # A screen that shows the log must not be what ends; the cause goes to the log.
+                logger.exception("the log screen could not do that")
+                self._said = "This did not work; the log has the cause."
+        self.index.close()
+        self.search.close()
+
+    def _next(self) -> list[Command] | None:
+        """Commands as soon as there are any; none when there is only news, at its pace."""
+        with self._wake:
+            while not self._ended and not self._commands:
+                left = self._made_at + PACE_S - time.monotonic()
+                if self._news and left <= 0:
+                    break
+                self._wake.wait(max(left, 0.001) if self._news else None)
+            commands, self._commands, self._news = self._commands, [], False
+            return None if self._ended else commands
+
+    def _take_news(self) -> None:
+        self.pages.timeline = self.index.timeline
+        self.search.ask(self.pages.filter.searched, self.pages.timeline)
+
+    def _run_one(self, command: Command) -> None:
+        self._pending = None
+        try:
+            command(self)
+        except Unknown:
+            self._pending = command
+
+    def _show(self) -> None:
+        waiting = self._pending is not None
+        try:
+            rows = tuple(self.window.lines())
+        except Unknown:
+            rows, waiting = (), True
+        self._made_at = time.monotonic()
+        frame = self._frame(rows, waiting)
+        if frame != self.frame:
+            self.frame = frame
+            self._told()
+
+    def _frame(self, rows: tuple[Row, ...], waiting: bool) -> Frame:
+        pages, window, timeline = self.pages, self.window, self.pages.timeline
+        wanted, found = pages.filter, self.search.found
+        problem = (wanted.pattern.problem if wanted.pattern else "") or pages.problem
+        chosen = window.chosen() if rows else None
+        entry = window.entry(chosen) if chosen else None
+        total = self.index.total_bytes
+        return Frame(
+            rows=rows,
+            stream_cells=window.look.stream_cells,
+            filter=wanted,
+            streams=timeline.streams,
+            lines=timeline.lines,
+            size_bytes=timeline.size_bytes,
+            indexed=1.0 if timeline.complete else timeline.size_bytes / max(1, total),
+            matches=found.total(wanted.least, wanted.stream),
+            searched=found.share,
+            problem=problem or found.problem,
+            following=window.following,
+            behind=window.behind(),
+            waiting=waiting,
+            where=moment_of(entry.time) if entry else "",
+            file=str(chosen.parsed.part.segment.path) if chosen else "",
+            round=entry.round if entry else None,
+            said=self._said,
+        )
+
+    # --- commands -----------------------------------------------------------------------------
+
+    def say(self, text: str) -> None:
+        self._said = text
+
+    def resize(self, width: int, height: int) -> None:
+        self.window.size = (width, height)
+
+    def match(self, step: int) -> None:
+        """The next match below the cursor, or above it for -1."""
+        if self.pages.filter.searched is None:
+            self.say("Search for something first: /")
+            return
+        at = self.window.spot
+        spot = self.pages.match(at, step) if at else None
+        if spot is None:
+            self.say("No match further down." if step > 0 else "No match further up.")
+        else:
+            self.window.hold()
+            self.window.go(spot, middle=True)
+
+    def level(self, least: int) -> None:
+        self._narrow(replace(self.pages.filter, least=max(0, min(least, len(LEVELS) - 1))))
+
+    def next_stream(self, step: int) -> None:
+        """One log alone after the other, then all again."""
+        names = ("", *self.pages.timeline.streams)
+        now = self.pages.filter.stream
+        at = names.index(now) if now in names else 0
+        self._narrow(replace(self.pages.filter, stream=names[(at + step) % len(names)]))
+
+    def toggle_only(self) -> None:
+        self._narrow(replace(self.pages.filter, only=not self.pages.filter.only))
+
+    def toggle_fold(self) -> None:
+        self._narrow(replace(self.pages.filter, fold=not self.pages.filter.fold))
+
+    def _narrow(self, wanted: Filter) -> None:
+        if wanted != self.pages.filter:
+            self.pages.filter = wanted
+            self.search.ask(wanted.searched, self.pages.timeline)
+        self.window.narrow(wanted)
+
+    # --- searching ----------------------------------------------------------------------------
+
+    def begin_search(self) -> None:
+        """Remember what to go back to when the search is given up."""
+        self._before = (self.pages.filter, self.window.following, self.window.cursor)
+
+    def preview(self, text: str) -> None:
+        """Show the match nearest to where the search began: above it, or else below."""
+        wanted = replace(self.pages.filter, pattern=pattern(text))
+        if wanted != self.pages.filter:
+            self.pages.problem = ""
+            self.pages.filter = wanted
+            self.search.ask(wanted.searched, self.pages.timeline)
+        if wanted.searched is None:
+            return
+        origin = self.window.spot_at(self._before[2] if self._before else None)
+        origin = origin or self.pages.last()
+        if origin is None:
+            return
+        spot = self.pages.match(origin, -1, itself=True) or self.pages.match(origin, 1)
+        if spot is not None:
+            self.window.hold()
+            self.window.go(spot, middle=True)
+
+    def cancel_search(self) -> None:
+        """As it was before."""
+        if self._before is None:
+            return
+        before, following, cursor = self._before
+        self._narrow(before)
+        if following:
+            self.window.follow()
+        elif (spot := self.window.spot_at(cursor)) is not None:
+            self.window.go(spot, middle=True)
+
+    def forget_search(self) -> None:
+        self.pages.problem = ""
+        self._narrow(replace(self.pages.filter, pattern=None, only=False))
+
+    # --- going to a moment --------------------------------------------------------------------
+
+    def go_to_time(self, moment: float) -> None:
+        self._go(spot_of_time(self.pages, moment))
+
+    def go_to_round(self, round_: int) -> None:
+        """Where the log tells of a round; says so when nothing does."""
+        self._go(spot_of_round(self.window, self.home, round_))
+
+    def _go(self, found: Spot | str | None) -> None:
+        if isinstance(found, str):
+            self.say(found)
+        elif found is not None:
+            self.window.hold()
+            self.window.go(found, middle=True)

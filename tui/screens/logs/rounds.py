@@ -1,0 +1,47 @@
+"""Where in the log a moment or a round is. The journal knows when a round was; the log, which of
+its lines tell of it."""
+
+from __future__ import annotations
+
+from core.errors import StorageError
+from core.home import Home
+from core.journal import Journal
+from core.logfiles.pages import Pages, Spot
+from core.logfiles.segment import stamp_of
+from tui.screens.logs.window import Window
+
+EARLIER_S = 0.5
+"""A line may be written a moment before the event that it goes with."""
+NEAR = 300
+"""Entries among which the line of a round is looked for."""
+
+
+def spot_of_time(pages: Pages, moment: float) -> Spot | str | None:
+    """The first entry at or after a moment (Unix seconds), or why there is none."""
+    timeline = pages.timeline
+    stamp = stamp_of(moment)
+    if not timeline.complete and timeline.pages and stamp < timeline.cuts[timeline.first][0]:
+        return "That part of the log is still being read; try again in a moment."
+    return pages.at(stamp)
+
+
+def spot_of_round(window: Window, home: Home, round_: int) -> Spot | str | None:
+    """The entry that tells of a round, or the time of that round, or why there is neither."""
+    try:
+        moment = Journal(home.db).time_of_round(round_)
+    except StorageError as error:
+        return str(error)
+    if moment is None:
+        return f"The journal has no round {round_}."
+    start = spot_of_time(window.pages, moment - EARLIER_S)
+    if not isinstance(start, Spot):
+        return start
+    spot: Spot | None = start
+    for _ in range(NEAR):
+        group = window.pages.group(spot) if spot else None
+        if spot is None or group is None:
+            break
+        if window.entry(group).round == round_:
+            return spot
+        spot = window.pages.after(spot)
+    return start
