@@ -11,7 +11,7 @@ from core.arguments import Commands, add_json, add_settings, command, group
 
 
 def add_swarm(commands: Commands) -> None:
-    """`swarm serve|members`."""
+    """`swarm serve|members|deploy`."""
     inside = group(commands, "swarm", "what the owner of a swarm runs for others")
     serve = command(
         inside,
@@ -73,6 +73,25 @@ def add_swarm(commands: Commands) -> None:
     change.add_argument("--add", metavar="NAME", help="a new member with a new account")
     change.add_argument("--remove", metavar="NAME", help="take an ORG_ID out of use")
     add_json(members)
+    deploy = command(
+        inside,
+        "deploy",
+        "put a coordinator of your own onto any EVM chain",
+        "Sends one transaction from this home's account, which needs some ether there and becomes\n"
+        "the owner. An interrupted command, given again, waits for the same transaction.\n"
+        "Prints the contract's address and what the nodes of the swarm need in their config.yaml.\n"
+        "examples:\n"
+        "  waggle swarm deploy --rpc https://rpc.example/v2/KEY\n"
+        "  waggle swarm deploy --rpc http://127.0.0.1:8545 --json\n\n"
+        "exit codes: 0 it is there, 1 failed, 2 it is not known where",
+        group="swarm",
+    )
+    add_settings(deploy, memory_too=False)
+    deploy.add_argument("--rpc", metavar="URL", help="the same as --set chain.rpc_url=URL")
+    deploy.add_argument(
+        "--again", action="store_true", help="another one, where one was deployed lately"
+    )
+    add_json(deploy)
 
 
 def _port(text: str) -> int:

@@ -295,6 +295,13 @@ def _swarm_members(args: argparse.Namespace, home: Home) -> int:
     return members(home, add=args.add, remove=args.remove, as_json=args.json)
 
 
+def _swarm_deploy(args: argparse.Namespace, home: Home) -> int:
+    from core.swarm.deploying import command
+
+    args.set += [f"chain.rpc_url={args.rpc}"] if args.rpc is not None else []
+    return command(_load(args, home), home, again=args.again, as_json=args.json)
+
+
 def _config(args: argparse.Namespace, home: Home) -> int:
     from core.listings import configuration
 
@@ -345,6 +352,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Home], int]] = {
     "join": _join,
     "swarm serve": _swarm_serve,
     "swarm members": _swarm_members,
+    "swarm deploy": _swarm_deploy,
     "config show": _config,
     "doctor": _doctor,
 }

@@ -128,7 +128,7 @@ class Repair:
         transaction: dict[str, Any] = {
             "chainId": self._rpc.chain_id,
             "nonce": nonce,
-            "to": target,
+            **({"to": target} if target else {}),  # a contract that is deployed has none yet
             "value": 0,
             "data": "0x" + data.hex(),
             "gas": gas,

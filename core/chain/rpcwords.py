@@ -107,6 +107,12 @@ TROUBLES = (
         "Check that chain.contract is a SwarmCoordinator and that its chain is the right one",
     ),
     Trouble(
+        "old_evm",
+        r"NotActivated|(invalid|undefined|unknown) (opcode|instruction)|opcode.{0,30}not defined",
+        "The chain's EVM is too old for the coordinator",
+        "Take another chain: it must know the Cancun upgrade",
+    ),
+    Trouble(
         "wrong_signer",
         r"invalid (chain ?id|sender|signature)|chain ?id (mismatch|does not match)|incompatible "
         r"EIP-155",

@@ -64,6 +64,7 @@ MESSAGES = {
     "block_gas": ["exceeds block gas limit", "Transaction gas limit exceeds block gas limit",
                   "intrinsic gas too high -- tx.gas_limit > env.block.gas_limit"],
     "out_of_gas": ["out of gas", "gas required exceeds allowance (300)"],
+    "old_evm": ["EVM error NotActivated", "invalid opcode: PUSH0", "undefined instruction"],
     "wrong_signer": ["invalid chain id for signer: have 1 want 5", "invalid sender",
                      "chainId mismatch"],
     "tx_type": ["transaction type not supported"],
