@@ -77,9 +77,9 @@ def _title(panel: Panel, width: int, how: Signs, cut: str) -> Row:
     style = "chosen" if panel.chosen else "title"
     parts = [(f"{how.chosen} " if panel.chosen else "  ", style), (name, style)]
     left = room - 2 - cell_len(name)
-    long = sum(cell_len(f"  {v.mark} {v.label} {v.text}") for v in panel.values if v.mark)
+    named = left >= sum(cell_len(f"  {v.mark} {v.label} {v.text}") for v in panel.values if v.mark)
     for number, value in enumerate(panel.values):
-        label = f"{value.mark} {value.label}" if long <= left else value.mark
+        label = f"{value.mark} {value.label}" if named else value.mark
         lead = f"  {label} " if value.mark else "  "
         size = cell_len(lead) + cell_len(value.text)
         if size > left:

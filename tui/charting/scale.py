@@ -59,7 +59,8 @@ def fitted(lines: Iterable[Sequence[Slot]], log: bool, clip: bool) -> Scale:
         low, high = max(low / factor, 1e-307), min(high * factor, 1e307)
         return Scale(low, high, True) if high > low else Scale(low, low * 2, True)
     pad = (high / 2 - low / 2) * 0.08 or max(abs(high) * 0.1, 0.05)
-    return Scale(low - pad, high + pad)
+    # Shares and counts get no room below 0, where they never are.
+    return Scale(0.0 if 0 <= low < pad else low - pad, high + pad)
 
 
 def _most(lows: list[float], highs: list[float]) -> tuple[float, float]:

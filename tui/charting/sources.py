@@ -58,6 +58,15 @@ def extent(sources: Sequence[Source], relative: bool) -> Extent:
     return min(low for low, _ in ends), max(high for _, high in ends)
 
 
+def names_of(sources: Sequence[Source]) -> tuple[str, ...]:
+    """All series, in order; without the swarm's reward where nobody else was ever trained on."""
+    names = dict.fromkeys(name for src in sources for name in src.series)
+    others = [src.series.get("foreign_groups") for src in sources]
+    if not any(point.high > 0 for series in others if series for point in series.points(1)):
+        names.pop("reward/swarm", None)
+    return tuple(names)
+
+
 def lines_of(chart: Chart, sources: Sequence[Source]) -> tuple[Drawing, ...]:
     """All lines of the run under way, and the first one of every other run."""
     out = []

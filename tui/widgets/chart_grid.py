@@ -18,8 +18,8 @@ from textual.widget import Widget
 
 from tui.charting.panel import Row
 
-WIDEST, LOWEST = 40, 10
-"""Cells of a chart from which the grid makes room for another column, another row."""
+WIDTH, HEIGHT = 40, 10
+"""Cells that a chart should have; two rows less are enough where that makes room for a row."""
 MOST_COLUMNS = 4
 
 
@@ -34,8 +34,8 @@ class Shape:
 
 def shape(charts: int, width: int, height: int) -> Shape:
     """As many charts as can be read, and no room wasted when there are few. Pure."""
-    columns = max(1, min(MOST_COLUMNS, width // WIDEST))
-    rows = max(1, height // LOWEST)
+    columns = max(1, min(MOST_COLUMNS, width // WIDTH))
+    rows = max(1, (height + 2) // HEIGHT)
     columns = min(columns, max(1, charts))
     rows = min(rows, max(1, -(-charts // columns)))
     at = []

@@ -17,7 +17,7 @@ from tui.charting.panel import AXIS, Panel, Row, panel_rows, plot_size
 from tui.charting.picture import panel_of, stepped
 from tui.charting.reading import bracketed, definition_of, reading
 from tui.charting.scale import Scale
-from tui.charting.sources import Source, extent, source
+from tui.charting.sources import Source, extent, names_of, source
 from tui.charting.studio import Drawn, Studio
 from tui.charting.window import Extent
 from tui.screens.charts.texts import Foot, Head
@@ -90,13 +90,18 @@ class Desk:
         self.look = self.look.pointed(round_ - offset, self.extent)
 
     def filtered(self) -> Filtered:
-        names = tuple(dict.fromkeys(name for src in self.sources for name in src.series))
+        names = names_of(self.sources)
         if names != self._names:
             self._names, self._all = names, charts(names)
         key = (self._all, self.look.filter)
         if key != self._filtered[0]:
             self._filtered = (key, filtered(self._all, self.look.filter))
         return self._filtered[1]
+
+    def to_export(self) -> tuple[Chart, ...]:
+        """The charts that the filter leaves, or the one that fills the screen."""
+        chosen = self.chosen()
+        return (chosen[0],) if self.look.open and chosen else self.filtered().charts
 
     # --- moving -------------------------------------------------------------------------------
 

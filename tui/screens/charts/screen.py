@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from rich.style import Style
 from textual import work
 from textual.app import ComposeResult
+from textual.containers import Container
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
@@ -68,7 +69,9 @@ class ChartsScreen(Screen[None]):
         yield ChartGrid("chart-grid")
         yield Lines(foot, id="charts-foot")
         yield FilterLine()
-        yield KeyBar("charts")
+        for scope in ("charts", "filter"):
+            with Container(id=f"keys-{scope}", classes="keys"):
+                yield KeyBar(scope)
 
     def on_mount(self) -> None:
         self._desk.take(self.waggle.state.series)
@@ -189,8 +192,10 @@ class ChartsScreen(Screen[None]):
 
     def action_filter(self) -> None:
         self.query_one(FilterLine).open(self._desk.look.filter)
+        self.add_class("-filtering")
 
     def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
+        self.set_class(not event.closed, "-filtering")
         if event.pattern != self._desk.look.filter:
             self._look(replace(self._desk.look, filter=event.pattern, chosen=0, open=False))
 
@@ -255,7 +260,7 @@ class ChartsScreen(Screen[None]):
     @work(thread=True, exclusive=True, group="export")
     def action_export(self, ending: str) -> None:
         worker, look, sources = get_current_worker(), self._desk.look, self._desk.sources
-        shown = self._desk.filtered().charts
+        shown = self._desk.to_export()
         try:
             text = _exported(ending, shown, sources, look, self.waggle.clock())
             path = save(export_path(self.waggle.home, ending, self.waggle.clock()), text)
@@ -263,7 +268,7 @@ class ChartsScreen(Screen[None]):
             told = f"{error.what}: {error.why}. {error.next_step}"
             self._later(worker, partial(self._say, told))
             return
-        told = f"{len(shown)} charts in {path}"
+        told = f"{len(shown)} chart{'s'[: len(shown) != 1]} in {path}"
         self._later(worker, partial(self._say, told, f"Exported {ending.upper()}"))
 
     def _later(self, worker: Any, callback: Callable[[], None]) -> None:

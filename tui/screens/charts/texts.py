@@ -92,10 +92,19 @@ def foot(view: Foot, width: int, pen: Pen) -> Text:
     """Two rows: what is read at the cursor, and what more there is to say, or the rest of it."""
     first, second = pen.safe(view.first, 2000), pen.safe(view.second, 2000)
     if view.hint and cell_len(first) > width - 2:
-        first, *rest = textwrap.wrap(first, width - 2)
-        second = " ".join(rest)
+        first, second = split(first, width - 2)
     text = line()
     text.append(" " + pen.fit(first, width - 2))
     text.append("\n")
     text.append(" " + pen.fit(second, width - 2), pen.palette.label)
     return bounded(text, width, pen)
+
+
+def split(text: str, width: int) -> tuple[str, str]:
+    """In two: between the lines of a reading where that fits, else between words."""
+    parts = text.split("  ")
+    for many in range(len(parts) - 1, 0, -1):
+        if cell_len(lead := "  ".join(parts[:many])) <= width:
+            return lead, "  ".join(parts[many:])
+    lead, *rest = textwrap.wrap(text, max(width, 1))
+    return lead, " ".join(rest)
