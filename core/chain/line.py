@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.chain.ledger import LedgerStore
 from core.errors import WaggleError
 
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 30.0
+SHAKY = 4
+"""Failures that count, at most, while each is another one: two seconds."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,21 @@ def pause_s(failures: int, first_s: float, longest_s: float) -> float:
     return min(longest_s, first_s * 2.0 ** min(failures - 1, 32)) * random.uniform(0.7, 1.3)
 
 
-def failed(line: Line, error: WaggleError, first_s: float, longest_s: float) -> Line:
-    """The line after one more failure."""
+def failed(
+    line: Line, error: WaggleError, first_s: float, longest_s: float, heard: bool = False
+) -> Line:
+    """The line after one more failure. heard: the coordinator has answered something meanwhile.
+
+    The pause grows while the same thing stands in the way. A line that fails in ever other ways is
+    shaky and not dead: it is tried every few seconds at least, and more often when it also answers.
+    """
     now = time.time()
-    failures = line.failures + 1
+    if (error.what, error.why) == (line.what, line.why) or not line.failures:
+        failures = line.failures + 1
+    elif heard:
+        failures = max(1, line.failures // 2)
+    else:
+        failures = min(line.failures + 1, SHAKY)
     return Line(
         since=line.since if line.what else now,
         next_try=now + pause_s(failures, first_s, longest_s),
@@ -54,6 +67,11 @@ def failed(line: Line, error: WaggleError, first_s: float, longest_s: float) -> 
         why=error.why,
         next_step=error.next_step,
     )
+
+
+def moved(line: Line) -> Line:
+    """The line after something got through: the next failure is the first one again."""
+    return replace(line, failures=0) if line.failures else line
 
 
 def load(store: LedgerStore, peer_id: str) -> Line:

@@ -61,8 +61,7 @@ class Outbox:
         self._swarm = self._round_swarm = self._owner = ""
         self._who = ("", "")  # the coordinator's account and kind
         self._hopeless = False
-        self._registered = False
-        self._looked_back = False
+        self._registered = self._looked_back = False
         self._line = line.load(self.store, peer_id)
         self._told = ""
         self._counters_at = 0.0
@@ -190,6 +189,7 @@ class Outbox:
 
     def _pass(self) -> None:
         """Do everything that is due; raises at the first thing that must wait."""
+        self._sender.heard = False
         coordinator = self._factory()
         if self._meet(coordinator) != self._swarm:
             self._swarm, self._registered, self._looked_back = coordinator.swarm, False, False
@@ -246,7 +246,8 @@ class Outbox:
                 return
             # One at a time: a newer round's reward may have come in and goes first.
             row = self._sender.send(coordinator, due[0])
-            self._counters_due = self._counters_due or row.status == "confirmed"
+            if row.status == "confirmed":
+                self._counters_due, self._line = True, line.moved(self._line)
 
     def _read_counters(self, coordinator: Coordinator) -> None:
         if not self._counters_due or time.monotonic() - self._counters_at < COUNTERS_EVERY_S:
@@ -282,7 +283,7 @@ class Outbox:
         self._hopeless = isinstance(error, RefusedError)
         outside = isinstance(error, (TransientError, RefusedError))
         first = FIRST_PAUSE_S if outside else LONGEST_PAUSE_S
-        self._line = line.failed(self._line, error, first, LONGEST_PAUSE_S)
+        self._line = line.failed(self._line, error, first, LONGEST_PAUSE_S, self._sender.heard)
         self._guarded(lambda: line.save(self.store, self._peer_id, self._line))
         if error.what != self._told:
             self._told = error.what

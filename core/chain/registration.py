@@ -24,6 +24,7 @@ def ensure(
     if fresh:
         telling.row(emit, row)
     owner = coordinator.owner_of(peer_id)
+    sender.heard = True
     if owner is None:
         if not row.is_open:
             told = "The coordinator does not know this peer any more."

@@ -47,6 +47,8 @@ class Sender:
         self._emit = emit
         self._on_stranger = on_stranger
         self._doubled = False
+        self.heard = False
+        """Whether the coordinator has answered anything since somebody set it back."""
 
     def send(self, coordinator: Coordinator, row: OutboxRow) -> OutboxRow:
         """One attempt; the row as it is now. It is open still when it has to wait for itself.
@@ -72,7 +74,9 @@ class Sender:
 
     def found(self, coordinator: Coordinator, row: OutboxRow) -> OutboxRow | None:
         """The row, confirmed, if the coordinator has it already; None if not."""
-        if not is_there(coordinator, row):
+        there = is_there(coordinator, row)
+        self.heard = True
+        if not there:
             return None
         receipt = receipt_of(coordinator, row)
         if receipt is not None:
