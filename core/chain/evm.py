@@ -237,16 +237,17 @@ class Evm:
         """Delete the state nodes that only blocks older than `keep_blocks` need, and the headers,
         transactions and receipts of blocks older than `keep_history`; how many rows.
 
-        keep_history: at least one, the block that the next one follows. Run it in a thread of its
-        own: it takes its time. It ends early once `close` was called.
+        Whatever is asked, a block whose state is kept stays whole, and the newest one as well. Run
+        it in a thread of its own: it takes its time. It ends early once `close` was called.
         """
-        state, history = self.height() - keep_blocks, self.height() - keep_history
+        head = self.height()
+        state, history = head - keep_blocks, head - max(keep_history, keep_blocks + 1)
         dropped = 0
         with self._views.one() as view:
-            if history >= 1:
-                dropped += sweep_history(view, self._store, self._lock, self.closing, history)
             if state >= 1:
                 dropped += sweep_states(view, self._store, self._lock, self.closing, state)
+            if history >= 1:
+                dropped += sweep_history(view, self._store, self._lock, self.closing, history)
         return dropped
 
     def unswept(self) -> int:
