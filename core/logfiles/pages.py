@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.logfiles.pattern import Pattern, TooSlow
+from core.logfiles.pattern import Patience, Pattern, TooSlow
 from core.logfiles.scan import Bools
 from core.logfiles.search import TOO_SLOW, Search
 from core.logfiles.timeline import Parsed, Part, Place, Timeline, merged, parse
@@ -73,9 +73,14 @@ class Pages:
         self.search = search
         self.problem = ""
         """Why the expression was given up."""
+        self._patience = Patience()
         self._parsed: OrderedDict[tuple[object, ...], Parsed] = OrderedDict()
         self._hits: OrderedDict[tuple[object, ...], tuple[Parsed, Bools]] = OrderedDict()
         self._groups: OrderedDict[tuple[object, ...], list[Group]] = OrderedDict()
+
+    def forgive(self) -> None:
+        """Another expression: what the last one did counts no more."""
+        self.problem, self._patience = "", Patience()
 
     # --- walking ------------------------------------------------------------------------------
 
@@ -250,7 +255,7 @@ class Pages:
         if key in self._hits and self._hits[key][0] is parsed:
             return self._hits[key][1]
         try:
-            found = wanted.found_in(parsed.data, parsed.scan)
+            found = wanted.found_in(parsed.data, parsed.scan, self._patience)
         except TooSlow:
             self.problem = TOO_SLOW
             return np.zeros(len(parsed.times), np.bool_)

@@ -37,6 +37,20 @@ class TooSlow(Exception):
     """The expression was given up."""
 
 
+class Patience:
+    """How often an expression may take too long; one for each search. singly: it did with a whole
+    block, and is tried with one entry at a time from then on."""
+
+    def __init__(self) -> None:
+        self.left = MAX_SLOW
+        self.singly = False
+
+    def lose(self) -> None:
+        self.left -= 1
+        if self.left <= 0:
+            raise TooSlow
+
+
 @dataclass(frozen=True)
 class Pattern:
     """text: as typed. problem: why it is not an expression, or ""; then it matches nothing."""
@@ -62,21 +76,22 @@ class Pattern:
         except TimeoutError:
             return ()
 
-    def found_in(self, data: bytes, scan: Scan) -> Bools:
+    def found_in(self, data: bytes, scan: Scan, patience: Patience) -> Bools:
         """Which entries of a block match. TooSlow when the expression must be given up."""
         hits = np.zeros(len(scan.starts), np.bool_)
         if self.problem or not len(hits):
             return hits
         if self.literal:
             self._literal(data, scan, hits)
-        elif _EXOTIC.search(self.text):
-            self._each(data, scan, hits)
+        elif patience.singly or _EXOTIC.search(self.text):
+            self._each(data, scan, hits, patience)
         else:
             try:
                 self._whole(data, scan, hits)
             except TimeoutError:
+                patience.singly = True
                 hits[:] = False
-                self._each(data, scan, hits)
+                self._each(data, scan, hits, patience)
         return hits
 
     def _literal(self, data: bytes, scan: Scan, hits: Bools) -> None:
@@ -115,8 +130,7 @@ class Pattern:
                 line += 1
             at = counted
 
-    def _each(self, data: bytes, scan: Scan, hits: Bools) -> None:
-        slow = 0
+    def _each(self, data: bytes, scan: Scan, hits: Bools, patience: Patience) -> None:
         ends = [*scan.starts[1:].tolist(), len(data)]
         for entry, (start, end) in enumerate(zip(scan.starts.tolist(), ends, strict=True)):
             text = data[start : min(end, start + MAX_ENTRY)].decode("utf-8", "replace").rstrip("\n")
@@ -124,9 +138,7 @@ class Pattern:
                 found = self.compiled.search(text, timeout=ENTRY_S, concurrent=True)
                 hits[entry] = found is not None
             except TimeoutError:
-                slow += 1
-                if slow >= MAX_SLOW:
-                    raise TooSlow from None
+                patience.lose()
 
 
 def pattern(text: str) -> Pattern | None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.logfiles.pattern import Pattern, TooSlow
+from core.logfiles.pattern import Patience, Pattern, TooSlow
 from core.logfiles.scan import LEVELS
 from core.logfiles.timeline import Part, Timeline, parse
 
@@ -114,14 +114,14 @@ class Search:
         known: dict[_Key, tuple[int, Counts]],
         asked: int,
     ) -> None:
-        told = time.monotonic()
+        told, patience = time.monotonic(), Patience()
         for stream, part in _newest_first(timeline):
             if self._asked != asked:
                 return
             key = _key(stream, part)
             if key in known and known[key][0] == part.block.size:
                 continue
-            known[key] = (part.block.size, counted(pattern, part))
+            known[key] = (part.block.size, counted(pattern, part, patience))
             if time.monotonic() - told >= TELL_S:
                 self._tell(known, timeline, asked)
                 told = time.monotonic()
@@ -150,10 +150,10 @@ class Search:
         self._told()
 
 
-def counted(pattern: Pattern, part: Part) -> Counts:
+def counted(pattern: Pattern, part: Part, patience: Patience) -> Counts:
     """Matching entries of a block by level."""
     parsed = parse(part)
-    hits = pattern.found_in(parsed.data, parsed.scan)
+    hits = pattern.found_in(parsed.data, parsed.scan, patience)
     found = np.bincount(parsed.scan.levels[hits], minlength=len(LEVELS))
     return tuple(found.tolist())
 

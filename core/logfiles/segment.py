@@ -143,13 +143,15 @@ class Segment:
         return True
 
     def _extends(self, block: Block) -> bool:
-        """Whether new bytes belong to the last block: it is small, or its last line not whole."""
+        """Whether new bytes belong to the last block: it is small, or its last entry not whole."""
         if block.size >= MOST:
             return False
         if self.read(self.high - 1, 1) != b"\n":
             return True
-        stale = bool(self._untimed_at) and time.time() - self._untimed_at > FRESH_S
-        return block.size < self.target and not stale
+        if self._untimed_at:
+            return block.size < self.target and time.time() - self._untimed_at <= FRESH_S
+        goes_on = not self.read(self.high, 1).isdigit()  # a traceback, written in pieces
+        return block.size < (4 * self.target if goes_on else self.target)
 
     def _size(self) -> int | None:
         with self._lock:

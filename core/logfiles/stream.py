@@ -106,6 +106,7 @@ class Stream:
                     self.segments[position] = self._opened(segment.path, at_once=True)
                 except OSError:
                     continue  # it is gone, too: the next look at the folder will say so
+                self.segments[position].grow()
         return changed
 
     def close(self) -> None:

@@ -161,7 +161,7 @@ def _parts(stream: Stream) -> list[Part]:
         floor = max(floor, block.first)
         starts.append(floor)
         floor = max(floor, block.last)
-    limits = [*starts[1:], MAX_STAMP]
+    limits = [*starts[1:], MAX_STAMP][: len(starts)]
     return [
         Part(segment, block, start, limit)
         for (segment, block), start, limit in zip(blocks, starts, limits, strict=True)

@@ -238,7 +238,7 @@ class Desk:
         """Show the match nearest to where the search began: above it, or else below."""
         wanted = replace(self.pages.filter, pattern=pattern(text))
         if wanted != self.pages.filter:
-            self.pages.problem = ""
+            self.pages.forgive()
             self.pages.filter = wanted
             self.search.ask(wanted.searched, self.pages.timeline)
         if wanted.searched is None:
@@ -264,7 +264,7 @@ class Desk:
             self.window.go(spot, middle=True)
 
     def forget_search(self) -> None:
-        self.pages.problem = ""
+        self.pages.forgive()
         self._narrow(replace(self.pages.filter, pattern=None, only=False))
 
     # --- going to a moment --------------------------------------------------------------------
