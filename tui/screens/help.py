@@ -8,6 +8,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
+from core.rewards_words import COUNTERS
 from tui import keys
 from tui.draw import Pen, line
 from tui.screens.reader import Reader
@@ -20,9 +21,9 @@ WORDS = (
     ("reward", "what an answer is worth, 0 to 1, decided by the task's own checker"),
     ("trained", "rounds this node has finished"),
     ("submitted", "rewards handed to the outbox, which keeps them until they are on the chain"),
-    ("confirmed", "rewards whose transaction the coordinator has accepted"),
-    ("participation", "rounds in which the coordinator counted this node"),
-    ("wins", "rounds in which the swarm voted this node a winner"),
+    ("confirmed", "rewards that the coordinator has, in a block that may still be reorganised"),
+    ("credited", "rewards that it has for good"),
+    *((name, COUNTERS[name]) for name in ("participation", "wins")),
 )
 
 
