@@ -315,6 +315,16 @@ class WaggleApp(App[str]):
 
         self.push_screen(LogsScreen(self.linked_round))
 
+    def action_peers(self) -> None:
+        from tui.screens.peers import PeersScreen
+
+        self.push_screen(PeersScreen())
+
+    def action_rewards(self) -> None:
+        from tui.screens.rewards import RewardsScreen
+
+        self.push_screen(RewardsScreen(self.home))
+
     def action_rollouts(self) -> None:
         from tui.screens.rollouts import RolloutsScreen
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from textual.binding import Binding, BindingType
 
-from tui import keys_charts, keys_logs
+from tui import keys_charts, keys_logs, keys_peers, keys_rewards
 from tui.command import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -90,6 +90,31 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "dashboard",
+        "app.peers",
+        ("n",),
+        "n",
+        "Peers, all",
+        "Leaderboard, gossip, reachability and quarantine on the whole screen.",
+    ),
+    Command(
+        "dashboard",
+        "app.rewards",
+        ("w",),
+        "w",
+        "Rewards, all",
+        "The whole ledger with its receipts, and why the coordinator's counters differ.",
+    ),
+    Command(
+        "dashboard",
+        "open_pane",
+        ("enter",),
+        "Enter",
+        "Open",
+        "Show the pane in focus on the whole screen; so does a double click on it.",
+        palette=False,
+    ),
+    Command(
+        "dashboard",
         "app.help",
         ("question_mark", "f1"),
         "?",
@@ -118,6 +143,8 @@ COMMANDS: tuple[Command, ...] = (
     ),
     *keys_charts.COMMANDS,
     *keys_logs.COMMANDS,
+    *keys_peers.COMMANDS,
+    *keys_rewards.COMMANDS,
     Command(
         "everywhere",
         "interrupt",
@@ -305,6 +332,10 @@ SCOPES = {
     "charts": "Charts",
     "filter": "While filtering charts",
     "runs": "While choosing runs to compare",
+    "peers": "Peers",
+    "rewards": "Rewards",
+    "details": "Details of a peer or a round",
+    "finding": "While searching peers or rounds",
     "logs": "Logs",
     "log line": "While searching the logs",
     "everywhere": "Everywhere",

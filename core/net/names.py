@@ -14,7 +14,8 @@ from core.net.wordlists import ADJECTIVES, ANIMALS
 
 def animal_name(peer_id: str, no_spaces: bool = False) -> str:
     """`plucky amber otter`, or `plucky_amber_otter` with `no_spaces`. Same peer id, same name."""
-    digest = hashlib.md5(peer_id.encode("utf-8"), usedforsecurity=False).digest()
+    raw = peer_id.encode("utf-8", "replace")  # a chain may hold half a surrogate pair
+    digest = hashlib.md5(raw, usedforsecurity=False).digest()
     words = (
         ADJECTIVES[digest[2] % len(ADJECTIVES)],
         ADJECTIVES[digest[1] % len(ADJECTIVES)],

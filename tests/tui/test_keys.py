@@ -18,10 +18,14 @@ from tui.screens.failure import FailureScreen
 from tui.screens.help import help_text
 from tui.screens.logs.screen import LogsScreen
 from tui.screens.onboarding.screen import OnboardingScreen
+from tui.screens.peers import PeersScreen
 from tui.screens.quit import QuitScreen
 from tui.screens.reader import Reader
+from tui.screens.rewards import RewardsScreen
+from tui.screens.row_details import DetailsScreen
 from tui.widgets.key_bar import spans
 from tui.widgets.log_prompt import LogPrompt
+from tui.widgets.table_search import SearchLine
 
 SCREENS = {
     "everywhere": WaggleApp,
@@ -31,6 +35,10 @@ SCREENS = {
     "runs": RunsScreen,
     "logs": LogsScreen,
     "log line": LogPrompt,
+    "peers": PeersScreen,
+    "rewards": RewardsScreen,
+    "details": DetailsScreen,
+    "finding": SearchLine,
     "reader": Reader,
     "onboarding": OnboardingScreen,
     "question": QuitScreen,

@@ -116,6 +116,21 @@ class Dashboard(Screen[None]):
         self.set_focus(self.query_one(target) if target else None)
         self.call_after_refresh(self.show_state)
 
+    def action_open_pane(self) -> None:
+        """The pane in focus, or the one behind the tabs, on the whole screen."""
+        near = self.focused.ancestors_with_self if self.focused is not None else ()
+        name = next((widget.id for widget in near if widget.id in PANES), self._pane)
+        self._open(str(name))
+
+    def on_click(self, event: events.Click) -> None:
+        near = event.widget.ancestors_with_self if event.widget is not None else ()
+        name = next((widget.id for widget in near if widget.id in PANES), None)
+        if event.chain == 2 and name is not None:
+            self._open(str(name))
+
+    def _open(self, pane: str) -> None:
+        getattr(self.app, f"action_{'logs' if pane == 'log' else pane}")()
+
     # --- drawing ------------------------------------------------------------------------------
 
     def show_state(self) -> None:

@@ -1,0 +1,147 @@
+"""The rewards screen's views: the figures of the ledger, kept fresh by the state. Pure.
+
+What the ledger adds up to is read from `node.db` now and then, by somebody else; in between, the
+node's own events say what changed, so that nothing is summed up again for every round.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from core import events
+from core.chain.ledger_pages import Round
+from core.chain.line import Line as Obstacle
+from core.rewards_facts import Side, Stage, facts, round_lines, sides, stages
+from core.rewards_figures import Figures
+from core.state import NodeState
+from tui.draw_facts import Fact, Heading, Line
+
+DISABLED = "Nothing is recorded: chain.enabled is false."
+ADVICE = {
+    "failed": "Failed ones are final: f lists them, Enter says why; their rounds are kept.",
+}
+
+
+def live(figures: Figures, state: NodeState, read: float) -> Figures:
+    """The figures with what the node has said since `read` (Unix seconds)."""
+    mine, told, counters = (figures.swarm, figures.peer_id), state.rewards, state.counters
+    if counters is not None and (counters.swarm, counters.peer_id) == mine:
+        newer = figures.counters is None or counters.time > figures.counters.time
+        figures = replace(figures, counters=counters) if newer else figures
+    if told is None or (told.swarm, told.peer_id) != mine:
+        return figures
+    if figures.counted is None or told.time > figures.counted.time:
+        figures = replace(figures, counted=told)
+    if told.time <= read:
+        return figures
+    totals = replace(
+        figures.totals,
+        rounds=told.trained,
+        reward=told.reward,
+        waiting=told.waiting,
+        waiting_reward=told.waiting_reward,
+        by_kind={**figures.totals.by_kind, "reward": told.rewards, "winner": told.votes},
+        value=told.value,
+        elsewhere=told.elsewhere,
+        gas_used=told.gas_used,
+        fee_wei=told.fee_wei,
+        next_try=told.next_try,
+    )
+    return replace(figures, totals=totals, line=_line(told, figures.line))
+
+
+def _line(told: events.RewardsCounted, before: Obstacle) -> Obstacle:
+    if not told.obstacle:
+        return Obstacle()
+    same = before.what == told.obstacle
+    return Obstacle(
+        since=told.obstacle_since,
+        next_try=told.next_try or before.next_try,
+        failures=max(1, before.failures if same else 1),
+        code=told.code,
+        what=told.obstacle,
+        why=told.why,
+        next_step=told.next_step,
+    )
+
+
+@dataclass(frozen=True)
+class HeadView:
+    """stages: from trained to credited. rounds: rows of the table; failed: only those.
+
+    trouble: what stands in the way, in words with the next step; empty when nothing does.
+    """
+
+    stages: tuple[Stage, ...]
+    rounds: int
+    failed: bool
+    trouble: str = ""
+    note: str = ""
+
+
+def head(figures: Figures | None, rounds: int, failed: bool, note: str, now: float) -> HeadView:
+    if figures is None:
+        return HeadView((), rounds, failed, note=note)
+    told = dict(facts(figures, None, figures.owner, now))
+    wrong = told["identity"] if told["identity"].startswith("WRONG") else ""
+    last = last_error(figures)
+    return HeadView(
+        tuple(stages(figures, now)), rounds, failed, wrong or told.get("trouble", "") or last
+    )
+
+
+def last_error(figures: Figures) -> str:
+    """Of the newest round with a submission in trouble, among those that were read."""
+    for each in figures.rounds:
+        for row in (each.reward, each.vote):
+            if row is not None and row.error and row.status != "credited":
+                kind = "vote" if row.kind == "winner" else row.kind
+                advice = f" {ADVICE[row.status]}" if row.status in ADVICE else ""
+                return f"{kind} of round {row.round} {row.status}: {row.error}.{advice}"
+    return ""
+
+
+def counters(figures: Figures, now: float) -> tuple[tuple[Side, ...], str]:
+    """Both sides of the three counters, and when the coordinator was asked."""
+    from core.reports import ago
+
+    read = figures.counters
+    asked = f"coordinator, {ago(read.time, now)}" if read else "coordinator: not asked yet"
+    return tuple(sides(figures)), asked
+
+
+def about(figures: Figures, now: float) -> tuple[Line, ...]:
+    """Queue, stages and whatever decides: as lines."""
+    lines: list[Line] = [Heading("Stages")]
+    for stage in stages(figures, now):
+        votes = "" if stage.votes is None else f", {stage.votes:,} votes"
+        many = f"{stage.rewards:,}{votes}, worth {stage.worth:,}"
+        lines.append(Fact(stage.name, f"{many}: {stage.meaning}", stage.name))
+    lines.append(Heading("This node"))
+    for name, text in facts(figures, None, figures.owner, now):
+        bad = name == "trouble" or text.startswith("WRONG")
+        lines.append(Fact(name, text, "down" if bad else "", whole=name == "peer"))
+    if last := last_error(figures):
+        lines.append(Fact("last error", last, "degraded"))
+    return tuple(lines)
+
+
+def one_round(each: Round, now: float) -> tuple[Line, ...]:
+    """Everything of one round, in the words of `waggle rewards --round`."""
+    out: list[Line] = []
+    for name, text in round_lines(each, now):
+        status = ""
+        if name in ("reward", "vote"):
+            row = each.reward if name == "reward" else each.vote
+            status = row.status if row is not None else ""
+        out.append(Fact(name.strip(), text, status, whole=text.startswith("0x")))
+    return tuple(out)
+
+
+def copied(each: Round) -> tuple[str, str]:
+    """What `y` takes of a round, and what that is called: its reward's transaction, or its
+    vote's."""
+    for row in (each.reward, each.vote):
+        if row is not None and row.tx_hash:
+            return row.tx_hash, "transaction"
+    return "", "transaction"

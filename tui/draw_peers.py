@@ -1,0 +1,215 @@
+"""The peers screen drawn: rows of its tables, the line above, gossip. Pure."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from core.net.names import animal_name
+from core.reports import ago
+from core.state import Gossip, NodeState
+from core.swarm.peer_reports import meaning
+from tui.derive_peers import HeadView, HeldRow, PeerRow
+from tui.draw import Pen, bounded, line
+from tui.text import clean_lines, duration, middle
+from tui.widgets.table_layout import Cell, Column
+from tui.widgets.table_rows import Piece
+
+NOBODY = "Nobody else is here: a swarm of one. Nodes that join appear in this list."
+NO_MATCH = "Nobody here is called that. Esc shows all again."
+NOBODY_HELD = "Nobody is left alone: what peers sent was clean, or too little of it was not."
+NO_GOSSIP = "Nothing was heard yet: the first finished round shows what nodes answered."
+NO_REFUSALS = "No group of another node was refused."
+MAX_ROWS = 12
+"""Rows of one message."""
+
+PEERS = (
+    Column("rank", "rank", 5, right=True, fixed=True),
+    Column("name", "name", 24, most=31, fixed=True),
+    Column("reward", "reward", 7, right=True, falling=True),
+    Column("last", "last", 5, right=True, falling=True),
+    Column("votes", "votes", 6, right=True, falling=True),
+    Column("wins", "wins", 5, right=True, falling=True),
+    Column("seen", "seen", 11, right=True),
+    Column("ms", "ms", 5, right=True),
+    Column("used", "used", 9, right=True, falling=True),
+    Column("refused", "refused", 8, right=True, falling=True),
+    Column("round", "round", 7, right=True, falling=True),
+    Column("note", "note", 10, most=20, sorts=False),
+    Column("id", "peer id", 14, most=52),
+)
+HELD = (
+    Column("name", "name", 20, most=31, fixed=True),
+    Column("left", "for", 10, right=True),
+    Column("reason", "reason", 11, most=12),
+    Column("times", "time", 4, right=True),
+    Column("why", "what it means", 20, most=90),
+)
+
+
+@dataclass(frozen=True)
+class PeersSource:
+    """Rows of the table of peers. now: Unix seconds, in steps, so that a row rests in between."""
+
+    rows: Sequence[PeerRow]
+    state: NodeState
+    now: float
+    places: dict[str, int]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def key(self, row: int) -> str:
+        return self.rows[row].account
+
+    def find(self, key: str) -> int | None:
+        return self.places.get(key)
+
+    def cells(self, row: int, pen: Pen) -> Sequence[Cell]:
+        return peer_cells(self.rows[row], self.state, self.now, pen)
+
+
+def peers_source(rows: Sequence[PeerRow], state: NodeState, now: float) -> PeersSource:
+    return PeersSource(rows, state, now, {row.account: n for n, row in enumerate(rows)})
+
+
+def peer_cells(row: PeerRow, state: NodeState, now: float, pen: Pen) -> Sequence[Cell]:
+    dim, entry, peer = pen.palette.muted, row.entry, state.peers.get(row.account)
+    me = state.node is not None and row.peer_id == state.node.peer_id
+    name = pen.safe((peer.name if peer is not None else "") or row.name, 120)
+    style = pen.palette.accent if me else ""
+    counters: list[Cell] = [("", "")] * 4
+    if entry is not None:
+        reported = entry.round is not None
+        counters = [
+            (str(entry.total_reward), ""),
+            (str(entry.last_reward) if reported else "-", "" if reported else dim),
+            (str(entry.participation), ""),
+            (str(entry.wins), ""),
+        ]
+    met: list[Cell] = [("", "")] * 4
+    if peer is not None and not me:
+        ago_s = max(0, int(now - peer.last_seen)) // 5 * 5
+        seen = "now" if ago_s < 10 else ago(now - ago_s, now)
+        away = "-" if peer.latency_ms is None else f"{peer.latency_ms:.0f}"
+        met = [
+            (seen, dim if ago_s < 60 else pen.palette.warn if ago_s < 3600 else dim),
+            (away, dim),
+            (f"{peer.used}/{peer.groups}", "" if peer.used else dim),
+            (str(peer.rejected), pen.palette.warn if peer.rejected else dim),
+        ]
+    rank = "-" if row.rank is None else str(row.rank)
+    return (
+        (rank, dim),
+        (name, style),
+        *counters,
+        *met,
+        (str(entry.round) if entry is not None and entry.round is not None else "", dim),
+        note(row, state, me, pen),
+        (middle(pen.safe(row.peer_id, 128), 52, pen.glyphs.ellipsis), dim),
+    )
+
+
+def note(row: PeerRow, state: NodeState, me: bool, pen: Pen) -> Cell:
+    """What sets a peer apart, in a word or two."""
+    if me:
+        return "you", pen.palette.accent
+    words = ["quarantine"] if row.account in state.quarantine else []
+    words += [] if row.signed else ["unsigned"]
+    return " ".join(words), pen.palette.warn
+
+
+def head(view: HeadView, width: int, pen: Pen) -> Text:
+    """One line: how many there are, how many are shown, in which order."""
+    parts = []
+    if view.find:
+        parts.append(f"{view.shown:,} match {pen.safe(view.find, 40)}")
+    if view.total is not None:
+        parts.append(f"{view.total:,} in the leaderboard")
+    parts.append(f"{view.met:,} met")
+    if view.problem:
+        parts.append(pen.safe(view.problem, 200))
+    if view.column != "rank" or view.falling:
+        parts.append(f"by {view.column}, {'largest' if view.falling else 'smallest'} first")
+    if view.behind:
+        parts.append(f"{view.behind:,} blocks still to be read")
+    if view.missing and not view.problem:
+        parts.append(f"{view.missing:,} ranks follow when they are saved")
+    text = line()
+    text.append(" Peers ", f"bold {pen.palette.accent}")
+    body = f" {pen.glyphs.dot} ".join(parts)
+    text.append(" " + pen.fit(body, width - 9), pen.palette.label)
+    return text
+
+
+def foot(view: tuple[str, str], width: int, pen: Pen) -> Text:
+    """Where the cursor is, and what is under it, whole."""
+    where, what = view
+    text = line()
+    text.append(f" {where}  ", pen.palette.label)
+    text.append(pen.fit(pen.safe(what, 400), width - len(where) - 4))
+    return bounded(text, width, pen)
+
+
+# --- quarantine -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class HeldSource:
+    rows: Sequence[HeldRow]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def key(self, row: int) -> str:
+        return self.rows[row].account
+
+    def find(self, key: str) -> int | None:
+        return next((n for n, row in enumerate(self.rows) if row.account == key), None)
+
+    def cells(self, row: int, pen: Pen) -> Sequence[Cell]:
+        each = self.rows[row]
+        name = pen.safe(each.held.name or animal_name(each.held.peer_id), 120)
+        name += "" if each.held.signed else " (unsigned)"
+        left = duration(each.left_s) if each.left_s else "due"
+        return (
+            (name, ""),
+            (left, pen.palette.warn),
+            (pen.safe(each.held.reason, 40) or "strikes", ""),
+            (str(each.held.times), pen.palette.muted),
+            (pen.safe(meaning(each.held.reason), 200), pen.palette.label),
+        )
+
+
+def refused(view: tuple[tuple[str, int], ...], width: int, pen: Pen) -> Text:
+    """What was refused in all, by reason, most often first."""
+    text = line()
+    text.append("Refused in all", pen.palette.label)
+    if not view:
+        text.append("\n" + pen.fit(NO_REFUSALS, width), pen.palette.muted)
+    for reason, count in view:
+        text.append(f"\n{count:>7} ")
+        text.append(pen.column(pen.safe(reason, 40), 12), "bold")
+        text.append(pen.fit(meaning(reason), width - 21), pen.palette.label)
+    return bounded(text, width, pen)
+
+
+# --- gossip -----------------------------------------------------------------------------------
+
+
+def gossip_rows(message: Gossip, width: int, pen: Pen) -> list[list[Piece]]:
+    """A message as rows: who and when, then what was asked and answered, then a gap."""
+    who = f"round {message.round}  {pen.safe(message.node, 120)}"
+    rows: list[list[Piece]] = [[(" " + pen.fit(who, width - 1), f"bold {pen.palette.accent}")]]
+    parts = [
+        part
+        for raw in clean_lines(message.message, 1000, pen.glyphs.ascii)
+        for part in textwrap.wrap(raw, max(8, width - 3), break_on_hyphens=False)
+    ]
+    if len(parts) > MAX_ROWS:
+        parts = [*parts[: MAX_ROWS - 1], pen.glyphs.ellipsis]
+    rows += [[("   " + pen.fit(part, width - 3), "")] for part in parts]
+    return [*rows, []]

@@ -1,0 +1,206 @@
+"""A screen of several sections: behind tabs on a small terminal, side by side on a large one.
+
+One section is active: the keys move in it, and its box says so. Subclasses say what the sections
+are and what fills them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Container, VerticalScroll
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Tab, Tabs
+
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.lines import Drawer, Lines
+from tui.widgets.table import Table
+from tui.widgets.table_search import SearchLine
+
+WIDE = (120, 32)
+"""Columns and rows from which all sections are shown at once."""
+TAB = "tab-"
+PACE_S = 1.0
+"""Seconds between two drawings of news at least."""
+
+
+class TextSection(VerticalScroll, can_focus=False):
+    """Lines that scroll."""
+
+    def __init__(self, drawer: Drawer, id: str) -> None:
+        super().__init__(id=id)
+        self.lines = Lines(drawer)
+
+    def compose(self) -> ComposeResult:
+        yield self.lines
+
+    def move(self, rows: int) -> None:
+        self.scroll_relative(y=rows, animate=False)
+
+    def page(self, pages: int) -> None:
+        self.move(pages * max(1, self.size.height - 1))
+
+    def home(self) -> None:
+        self.scroll_home(animate=False)
+
+    def end(self) -> None:
+        self.scroll_end(animate=False)
+
+    def sideways(self, columns: int) -> None:
+        """Its lines keep within the width."""
+
+
+class SectionsScreen(Screen[None]):
+    """`show_state` is called on the tick, and by whoever changed something."""
+
+    SECTIONS: ClassVar[dict[str, str]] = {}
+    """Titles by name; the name is the id of the section's box."""
+    AUTO_FOCUS = ""
+    DEFAULT_CSS = """
+    SectionsScreen {
+        layout: vertical;
+        .head { background: $surface; }
+        .foot { height: 1; background: $surface; }
+        Tabs { height: 1; margin: 0; background: $background; }
+        Tabs #tabs-list-bar, Tabs #tabs-list { height: 1; }
+        Tabs Underline { display: none; }
+        Tabs Tab { height: 1; padding: 0 2; color: $text-muted; }
+        Tabs Tab.-active { color: $primary; text-style: bold; background: $panel; }
+        #sections { height: 1fr; }
+        .section { display: none; height: 1fr; width: 1fr; }
+        .section.-active { display: block; }
+        TextSection { padding: 0 1; }
+    }
+    SectionsScreen.-wide {
+        Tabs { display: none; }
+        .section {
+            display: block; border: round $border-blurred; border-title-color: $text-muted;
+            border-title-style: none;
+        }
+        .section.-active { border: round $primary 60%; border-title-color: $primary; }
+    }
+    .-ascii SectionsScreen.-wide .section, SectionsScreen.-wide.-ascii .section {
+        border: ascii $border-blurred;
+    }
+    .-ascii SectionsScreen.-wide .section.-active { border: ascii $primary 60%; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.section = next(iter(self.SECTIONS))
+
+    def compose(self) -> ComposeResult:
+        yield from self.head()
+        yield Tabs(
+            *(
+                Tab(f"{number} {title}", id=TAB + name)
+                for number, (name, title) in enumerate(self.SECTIONS.items(), 1)
+            ),
+            id="section-tabs",
+        )
+        with Container(id="sections"):
+            yield from self.bodies()
+        yield from self.foot()
+        yield KeyBar(self.KEY_SCOPE)
+
+    KEY_SCOPE: ClassVar[str] = ""
+
+    def head(self) -> ComposeResult:
+        yield from ()
+
+    def bodies(self) -> ComposeResult:
+        yield from ()
+
+    def foot(self) -> ComposeResult:
+        yield from ()
+
+    def on_mount(self) -> None:
+        self.query_one(Tabs).can_focus = False
+        for name, title in self.SECTIONS.items():
+            self.box(name).border_title = title
+        self._arrange()
+
+    # --- which section ------------------------------------------------------------------------
+
+    def box(self, name: str) -> Widget:
+        return self.query_one(f"#{name}")
+
+    def mover(self, name: str) -> Any:
+        """What the keys move in a section."""
+        box = self.box(name)
+        return box if isinstance(box, TextSection) else box.query(".mover").first()
+
+    @property
+    def wide(self) -> bool:
+        return self.app.size.width >= WIDE[0] and self.app.size.height >= WIDE[1]
+
+    def in_view(self, name: str) -> bool:
+        return self.wide or self.section == name
+
+    def _arrange(self) -> None:
+        self.set_class(self.wide, "-wide")
+        for name in self.SECTIONS:
+            self.box(name).set_class(name == self.section, "-active")
+        for table in self.query(Table):
+            before, table.active = table.active, table in self.box(self.section).query(Table)
+            if before != table.active:
+                table.repaint()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._arrange()
+        self.call_after_refresh(self.show_state)
+
+    def on_screen_resume(self) -> None:
+        self.show_state()
+
+    def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
+        event.stop()
+        self.action_show_section(str(event.tab.id).removeprefix(TAB))
+
+    def action_show_section(self, name: str) -> None:
+        if name != self.section:
+            self.section = name
+            self.query_one(Tabs).active = TAB + name
+            self._arrange()
+            self.call_after_refresh(self.show_state)
+
+    def action_next_section(self, steps: int) -> None:
+        names = list(self.SECTIONS)
+        self.action_show_section(names[(names.index(self.section) + steps) % len(names)])
+
+    def on_click(self, event: events.Click) -> None:
+        """A click into a section makes it the active one."""
+        widget = event.widget
+        while widget is not None and widget is not self:
+            if widget.id in self.SECTIONS:
+                self.action_show_section(widget.id)
+                return
+            widget = widget.parent if isinstance(widget.parent, Widget) else None
+
+    # --- moving -------------------------------------------------------------------------------
+
+    def action_move(self, rows: int) -> None:
+        self.mover(self.section).move(rows)
+
+    def on_search_line_moved(self, event: SearchLine.Moved) -> None:
+        self.action_move(event.rows)
+
+    def action_page(self, pages: int) -> None:
+        self.mover(self.section).page(pages)
+
+    def action_home(self) -> None:
+        self.mover(self.section).home()
+
+    def action_end(self) -> None:
+        self.mover(self.section).end()
+
+    def action_sideways(self, columns: int) -> None:
+        self.mover(self.section).sideways(columns)
+
+    # --- drawing ------------------------------------------------------------------------------
+
+    def show_state(self) -> None:
+        """Draw what is new."""
