@@ -88,16 +88,16 @@ def mined(client: Client, raw: str) -> str:
     return str(tx_hash)
 
 
-def sent_all(client: Client, work: Work) -> Figures:
+def sent_all(process: Process, client: Client, work: Work) -> Figures:
     """Send everything one by one; latencies until the receipt, and eth_getLogs on the way."""
     seconds: list[float] = []
     figures: Figures = {}
-    began = time.perf_counter()
-    pauses = 0.0
+    began, cpu_s = time.perf_counter(), process.cpu_s()
+    pauses = logs_cpu_s = 0.0
     for count, raw in enumerate(work.raws, 1):
         timed(seconds, mined, client, raw)
         if count in HEIGHTS or count == len(work.raws):
-            paused = time.perf_counter()
+            paused, paused_cpu_s = time.perf_counter(), process.cpu_s()
             spent_s, found = all_logs(client, work.contract)
             figures[f"all_logs_at_{count}_s"] = round(spent_s, 4)
             figures[f"all_logs_at_{count}"] = found
@@ -105,8 +105,11 @@ def sent_all(client: Client, work: Work) -> Figures:
                 one_rounds_logs_s(client, work.contract, 1), 5
             )
             pauses += time.perf_counter() - paused
+            logs_cpu_s += process.cpu_s() - paused_cpu_s
     spent_s = time.perf_counter() - began - pauses
+    cpu_s = process.cpu_s() - cpu_s - logs_cpu_s
     return {
+        "cpu_ms_per_transaction": 1e3 * cpu_s / len(work.raws),
         "transactions_per_s": len(work.raws) / spent_s,
         **latency("transaction", seconds),
         **figures,
@@ -120,7 +123,7 @@ def uninterrupted(folder: Path, work: Work) -> Figures:
         for account in work.accounts:
             client.call("waggle_fund", account)
         before = size_bytes(folder)
-        figures = sent_all(client, work)
+        figures = sent_all(process, client, work)
         figures["rss_mib"] = process.rss_mib()
     finally:
         client.close()
@@ -268,7 +271,7 @@ def anvil_run(path: str, folder: Path, work: Work) -> Figures:
     """The same work on anvil, ended properly and started again; then a new one, killed."""
     anvils = Anvils(path, folder, work)
     process, client = anvils.begin()
-    figures = sent_all(client, work)
+    figures = sent_all(process, client, work)
     figures["rss_mib"] = process.rss_mib()
     client.close()
     process.interrupt()

@@ -161,7 +161,7 @@ class Process:
 
     def interrupt(self) -> None:
         """As a person ends it, and wait for its end."""
-        tree = psutil.Process(self.child.pid).children(recursive=True)
+        tree = self._tree()[1:]
         os.killpg(self.child.pid, signal.SIGINT)
         self.child.wait(START_S)
         psutil.wait_procs(tree, timeout=START_S)
@@ -173,10 +173,17 @@ class Process:
         self._log.close()
 
     def rss_mib(self) -> float:
-        """Of the process and its children: anvil from npm is a script with the node as a child."""
-        tree = [psutil.Process(self.child.pid)]
-        tree += tree[0].children(recursive=True)
-        return sum(each.memory_info().rss for each in tree) / 2**20
+        return sum(each.memory_info().rss for each in self._tree()) / 2**20
+
+    def cpu_s(self) -> float:
+        """Processor time so far: what a busy machine does not change much."""
+        times = [each.cpu_times() for each in self._tree()]
+        return sum(each.user + each.system for each in times)
+
+    def _tree(self) -> list[psutil.Process]:
+        """The process and its children: anvil from npm is a script with the node as a child."""
+        first = psutil.Process(self.child.pid)
+        return [first, *first.children(recursive=True)]
 
 
 def devnet_node(folder: Path) -> tuple[Process, Client]:
