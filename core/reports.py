@@ -70,6 +70,7 @@ def _status_data(state: NodeState, alive: bool) -> dict[str, Any]:
         "confirmed": dict(state.ledger.confirmed),
         "failed": dict(state.ledger.failed),
         "queue": len(state.ledger.pending),
+        "rewards": asdict(state.rewards) if state.rewards else None,
         "peers": len(state.peers),
         "services": {name: asdict(service) for name, service in state.services.items()},
         "net": asdict(state.net) if state.net else None,

@@ -13,11 +13,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
-from core import events
 from core.chain import figures, line, origins, registration, telling
 from core.chain import ledger_reads as reads
 from core.chain.ledger import EVERY_ROUND, LedgerStore
@@ -25,14 +22,14 @@ from core.chain.ledger_rows import MAX_ROUND, LedgerRow, OutboxRow, Totals
 from core.chain.policy import Policy
 from core.chain.sender import Sender
 from core.chain.settle import Settlement
-from core.errors import RefusedError, StorageError, TransientError, WaggleError
+from core.chain.standing import Standing, Where
+from core.errors import RefusedError, TransientError, WaggleError
 from core.protocols import Coordinator
 
 FIRST_PAUSE_S = line.FIRST_PAUSE_S
 LONGEST_PAUSE_S = line.LONGEST_PAUSE_S
 COUNTERS_EVERY_S = 4.0
 
-Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
 
 
@@ -57,16 +54,12 @@ class Outbox:
         self._policy = policy
         self._sender = Sender(self.store, emit, self._unregister)
         self._settlement = Settlement(self.store, emit, peer_id, confirmations)
+        self.standing = Standing(self.store, emit, peer_id, policy)
         self._met = ("", "")
-        self._swarm = self._round_swarm = self._owner = ""
-        self._who = ("", "")  # the coordinator's account and kind
-        self._hopeless = False
+        self._swarm = self._round_swarm = ""
         self._registered = self._looked_back = False
-        self._line = line.load(self.store, peer_id)
-        self._told = ""
         self._counters_at = 0.0
         self._counters_due = True
-        self._counted: events.RewardsCounted | None = None
         self._stop = threading.Event()
         self._wake: queue.Queue[None] = queue.Queue(maxsize=1)
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
@@ -120,7 +113,7 @@ class Outbox:
                     return True
                 if first > time.time() + (deadline - time.monotonic()):
                     return False
-            if self._hopeless:  # a refusal, which will not mend itself within seconds
+            if self.standing.hopeless:
                 return False
             time.sleep(0.01)
         return False
@@ -149,25 +142,25 @@ class Outbox:
     def _run(self) -> None:
         while not self._stop.is_set():
             left = self.turn()
-            if not self._line.is_open():
+            if not self.standing.line.is_open():
                 self._stop.wait(left)  # news do not make a chain answer
                 continue
             try:
                 self._wake.get(timeout=left)
             except queue.Empty:
                 pass  # time to look at the counters
+        self._last_look()
 
     def turn(self) -> float:
         """Do what is due now, without waiting; seconds until there may be more to do.
 
         Thread `outbox` only, or its owner while that does not run.
         """
-        left = self._line.next_try - time.time()
-        if not self._line.is_open() and 0 < left <= 2 * LONGEST_PAUSE_S:
-            return left  # a longer one is due to a clock that was set back
+        if left := self.standing.pause_s(LONGEST_PAUSE_S):
+            return left
         try:
             self._pass()
-            self._mend()
+            self.standing.mend()
             return self._rest_s()
         except WaggleError as error:
             self._fail(error)
@@ -175,7 +168,17 @@ class Outbox:
             # A bug must not end the thread: what the node earns would never be sent.
             log.exception("a pass of the outbox failed")
             self._fail(WaggleError("The outbox failed", repr(error), "Please report it"))
-        return max(0.0, self._line.next_try - time.time())
+        return self.standing.pause_s(LONGEST_PAUSE_S)
+
+    def _fail(self, error: WaggleError) -> None:
+        self.standing.fail(error, self._sender.heard, FIRST_PAUSE_S, LONGEST_PAUSE_S)
+
+    def _last_look(self) -> None:
+        """What the last rounds came to, for who reads the ledger when the node is gone."""
+        if self._registered and self._counters_due and self.standing.line.is_open():
+            self._counters_at = 0.0
+            self.standing.guarded(lambda: self._read_counters(self._factory()))
+            self.standing.guarded(self.standing.count)
 
     def _rest_s(self) -> float:
         """Until the next look: at the counters, at a row that waits, or at the policy."""
@@ -193,12 +196,11 @@ class Outbox:
         coordinator = self._factory()
         if self._meet(coordinator) != self._swarm:
             self._swarm, self._registered, self._looked_back = coordinator.swarm, False, False
-        self._who = (coordinator.account, coordinator.kind)
-        mine = (self._swarm, self._peer_id)
-        for row in self.store.gather(*mine, self._policy):
+        self._know(coordinator)
+        for row in self.store.gather(self._swarm, self._peer_id, self._policy):
             telling.row(self._emit, row)
         if not coordinator.can_submit:
-            self._owner = coordinator.owner_of(self._peer_id) or ""
+            self._know(coordinator, coordinator.owner_of(self._peer_id))
             self._read_counters(coordinator)
             raise registration.read_only()
         if not self._registered:
@@ -210,12 +212,19 @@ class Outbox:
             self._send_all(coordinator)
         except (TransientError, RefusedError):
             # Whether there is gas left is worth knowing just when nothing can be sent.
-            self._guarded(lambda: self._read_counters(coordinator))
+            self.standing.guarded(lambda: self._read_counters(coordinator))
             raise
         if self._settlement.settle(coordinator):
             self._registered = False
         self._read_counters(coordinator)
-        self._count()
+
+    def _know(self, coordinator: Coordinator, owner: str | None = None) -> None:
+        """owner: of the peer, where it was just asked for; else as it was known."""
+        known = self.standing.where
+        if known.swarm == coordinator.swarm:
+            owner = owner or known.owner
+        where = (coordinator.swarm, coordinator.account, coordinator.kind, owner or "")
+        self.standing.where = Where(*where)
 
     def _meet(self, coordinator: Coordinator) -> str:
         """The swarm's name, once its rows are those of this very chain. Any thread."""
@@ -228,12 +237,13 @@ class Outbox:
 
     def _register(self, coordinator: Coordinator) -> None:
         try:
-            self._owner = registration.ensure(
+            owner = registration.ensure(
                 self.store, self._sender, self._emit, coordinator, self._peer_id
             )
         except RefusedError:
-            self._owner = coordinator.owner_of(self._peer_id) or ""
+            self._know(coordinator, coordinator.owner_of(self._peer_id))
             raise
+        self._know(coordinator, owner)
         self._registered = True
 
     def _unregister(self) -> None:
@@ -247,7 +257,8 @@ class Outbox:
             # One at a time: a newer round's reward may have come in and goes first.
             row = self._sender.send(coordinator, due[0])
             if row.status == "confirmed":
-                self._counters_due, self._line = True, line.moved(self._line)
+                self._counters_due = True
+                self.standing.got_through()
 
     def _read_counters(self, coordinator: Coordinator) -> None:
         if not self._counters_due or time.monotonic() - self._counters_at < COUNTERS_EVERY_S:
@@ -257,44 +268,3 @@ class Outbox:
         self._looked_back = self._looked_back and not figures.lost_some(read)
         self._counters_at = time.monotonic()
         self._counters_due = False
-
-    # --- telling ------------------------------------------------------------------------------
-
-    def _count(self) -> None:
-        """Tell what the ledger adds up to, when that has changed."""
-        if not self._swarm:
-            return
-        counted = figures.counted(self.store, self._swarm, self._peer_id, self._policy, self._line)
-        account, kind = self._who
-        counted = replace(counted, account=account, coordinator=kind, owner=self._owner)
-        if self._counted is None or not figures.same(counted, self._counted):
-            self._counted = counted
-            self._emit(counted)
-
-    def _mend(self) -> None:
-        self._told, self._hopeless = "", False
-        if not self._line.is_open():
-            self._line = line.Line()
-            line.save(self.store, self._peer_id, self._line)
-            self._count()
-
-    def _fail(self, error: WaggleError) -> None:
-        """Pause the line; tell once per cause, not once per attempt."""
-        self._hopeless = isinstance(error, RefusedError)
-        outside = isinstance(error, (TransientError, RefusedError))
-        first = FIRST_PAUSE_S if outside else LONGEST_PAUSE_S
-        self._line = line.failed(self._line, error, first, LONGEST_PAUSE_S, self._sender.heard)
-        self._guarded(lambda: line.save(self.store, self._peer_id, self._line))
-        if error.what != self._told:
-            self._told = error.what
-            if self._line.code != "ReadOnly":  # somebody chose that
-                telling.trouble(self._emit, error)
-        self._guarded(self._count)
-
-    def _guarded(self, act: Callable[[], Answer]) -> Answer | None:
-        """For what must not hide the error that led to it."""
-        try:
-            return act()
-        except (TransientError, RefusedError, StorageError) as error:
-            log.debug("left out: %s", error)
-            return None

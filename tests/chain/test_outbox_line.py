@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,16 +64,20 @@ def test_a_pause_survives_a_restart_and_is_told(
     first.record_round(0, 0, 5, 0.5, ["w"])
     for _ in range(6):
         coordinator.script = ["down"]
-        first._line = line.Line(**{**vars(first._line), "next_try": 0.0})  # time went by
+        first.standing.line = line.Line(
+            **{**vars(first.standing.line), "next_try": 0.0}
+        )  # time went by
         first.turn()
-    assert first._line.failures == 6
+    assert first.standing.line.failures == 6
     again = box()
     coordinator.script = []
     left = again.turn()
     assert left > 4, "a node that restarts in a loop does not hammer the chain"
     assert coordinator.chain.made == 0
     assert not again.flush(0.05)
-    again._line = line.Line(**{**vars(again._line), "next_try": time.time() + 10**6})
+    again.standing.line = line.Line(
+        **{**vars(again.standing.line), "next_try": time.time() + 10**6}
+    )
     again.turn()  # the clock was set back: nobody waits for eleven days
     assert status(again) == {"register": "credited", "reward": "credited", "winner": "credited"}
     assert line.load(again.store, "peer").is_open()
@@ -119,7 +124,7 @@ def test_a_reader_sends_nothing_and_keeps_everything(
     assert time.monotonic() - began < 5, "the end of a node does not wait for what cannot be"
     coordinator.can_submit, coordinator.kind = True, "wallet"
     again = box()
-    again._line = line.Line()
+    again.standing.line = line.Line()
     again.turn()
     assert coordinator.chain.state()[("reward", 0, 0, "peer")].value == 5
 
@@ -216,3 +221,16 @@ def test_an_impossible_round_is_refused_and_harms_nothing(box: MakeBox) -> None:
     with pytest.raises(RefusedError, match="cannot be recorded"):
         node.record_round(2**256, 0, 5, 0.5, ["w"])
     assert node.rows() == []
+
+
+def test_the_last_look_tells_what_the_last_round_came_to(
+    box: MakeBox, coordinator: Line, seen: list[events.Event]
+) -> None:
+    node = box()
+    node.start()
+    node.record_round(0, 0, 5, 0.5, ["w"])
+    assert node.flush(10)
+    node.close()
+    read = [each for each in seen if isinstance(each, events.CountersRead)][-1]
+    assert (read.total_reward, read.counted_reward, read.participation) == (5, 5, 1)
+    assert newest(seen).rewards["credited"] == 1
