@@ -64,9 +64,7 @@ def test_a_pause_survives_a_restart_and_is_told(
     first.record_round(0, 0, 5, 0.5, ["w"])
     for _ in range(6):
         coordinator.script = ["down"]
-        first.standing.line = line.Line(
-            **{**vars(first.standing.line), "next_try": 0.0}
-        )  # time went by
+        first.standing.line = replace(first.standing.line, next_try=0.0)  # time went by
         first.turn()
     assert first.standing.line.failures == 6
     again = box()
@@ -75,9 +73,7 @@ def test_a_pause_survives_a_restart_and_is_told(
     assert left > 4, "a node that restarts in a loop does not hammer the chain"
     assert coordinator.chain.made == 0
     assert not again.flush(0.05)
-    again.standing.line = line.Line(
-        **{**vars(again.standing.line), "next_try": time.time() + 10**6}
-    )
+    again.standing.line = replace(again.standing.line, next_try=time.time() + 10**6)
     again.turn()  # the clock was set back: nobody waits for eleven days
     assert status(again) == {"register": "credited", "reward": "credited", "winner": "credited"}
     assert line.load(again.store, "peer").is_open()
