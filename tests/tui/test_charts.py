@@ -219,10 +219,12 @@ async def test_earlier_runs_are_laid_over(home: Home) -> None:
         screen = await press(pilot, "space", "j", "space", "k", "enter")
         assert [src.mark for src in desk.sources] == ["", "1", "2"]
         assert desk.sources[1].series["loss"].count == 78
-        assert "from the start of the run" in await press(pilot, "enter")
+        screen = await press(pilot, "enter")
+        assert "rounds +0 to +79" in screen
+        assert "with 1 " in screen
         assert desk.round == 238  # the cursor stayed on its round
         assert "at round 238 (+38)" in capture.text_of(app)
-        await press(pilot, "x")
+        assert "as the swarm counts" in await press(pilot, "x", "enter")
         assert not desk.look.relative
         assert desk.round == 238
         await pilot.press("c")

@@ -53,8 +53,8 @@ def head(view: Head, width: int, pen: Pen) -> Text:
         parts.append("log")
     if look.clip:
         parts.append("without outliers")
-    if look.relative:
-        parts.append("from the start of the run")
+    if look.relative != bool(view.runs):
+        parts.append("from the start of the run" if look.relative else "as the swarm counts")
     if view.runs:
         parts.append("with " + ", ".join(pen.safe(run, 40) for run in view.runs))
     text = line()
@@ -67,8 +67,8 @@ def head(view: Head, width: int, pen: Pen) -> Text:
 
 def window(view: Head) -> str:
     first, last = view.span
-    word = "rounds" if not view.look.relative else "rounds +"
-    told = f"{word} {position(first)} to {position(last)}"
+    plus = "+" if view.look.relative else ""
+    told = f"rounds {plus}{position(first)} to {plus}{position(last)}"
     if view.look.window.whole:
         return told
     share = 100 * (last - first) / max(view.whole[1] - view.whole[0], 1.0)
