@@ -64,6 +64,9 @@ class ChainStore(BaseDB):
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(_SCHEMA)
+            # SQLite opens what it may not write without a word, and would fail at the first block.
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("ROLLBACK")
         except sqlite3.Error as error:
             raise unusable(path, error) from error
 
