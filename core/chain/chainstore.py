@@ -65,8 +65,7 @@ class ChainStore(BaseDB):
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(_SCHEMA)
             # SQLite opens what it may not write without a word, and would fail at the first block.
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute("ROLLBACK")
+            self._db.execute("DELETE FROM queued WHERE 0")
         except sqlite3.Error as error:
             raise unusable(path, error) from error
 
