@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from core import events
-from core.errors import ConfigError, TransientError, WaggleError
+from core.errors import ConfigError, RefusedError, TransientError, WaggleError
 from core.home import Home
 from core.incidents import incident
 from core.schema import Config
@@ -155,6 +155,10 @@ class ChainRoom:
         except TransientError as error:
             self._tell("down", error.what)
             raise
+        except RefusedError as error:
+            # Another chain, or no coordinator there: no use to a round, and it may mend itself.
+            self._tell("down", error.what)
+            raise TransientError(error.what, error.why, error.next_step) from error
         self._tell("up")
         return now
 
@@ -164,7 +168,7 @@ class ChainRoom:
             return None
         try:
             return self._coordinator.deadline()
-        except TransientError:
+        except (TransientError, RefusedError):
             return None
 
     def _tell(self, status: str, detail: str = "") -> None:

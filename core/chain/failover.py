@@ -24,6 +24,8 @@ from core.errors import ConfigError, RefusedError, WaggleError
 MAX_RPCS = 8
 FIRST_PAUSE_S = 5.0
 LONGEST_PAUSE_S = 120.0
+AGAIN_S = (0.05, 0.2)
+QUICK_S = 1.0
 MAX_BACK = 128
 """Blocks that the newest one may fall back by. No reorganisation of an honest chain is so deep:
 an RPC that is further behind has not caught up."""
@@ -32,8 +34,7 @@ BACK_PATIENCE_S = 30.0
 OWN_FAULT = ("limited", "unauthorised", "syncing")
 """Kinds of errors with which an RPC says that it is better left alone for a while."""
 T = TypeVar("T")
-Tell = Callable[[WaggleError], None]
-"""Takes what a person should know and no caller is told, each thing once."""
+Tell = Callable[[WaggleError], None]  # takes what a person should know and no caller is told
 log = logging.getLogger(__name__)
 
 
@@ -112,6 +113,8 @@ class Endpoints(Caller):
         def ask(each: _Endpoint) -> Answered:
             whole = [*questions, ("eth_chainId", []), ("eth_blockNumber", [])]
             *results, chain, head = each.rpc.batch(whole)
+            if isinstance(chain, RpcError) and chain.is_revert:
+                raise each.rpc.senseless("it says that the question for its chain id reverted")
             check_chain_id(
                 each.rpc.shown, each.rpc.as_quantity("eth_chainId", chain), self.chain_id
             )
@@ -135,6 +138,9 @@ class Endpoints(Caller):
 
         RpcError when the chain refuses it. Unreachable when nobody can tell whether it is out.
         """
+        self._persist(lambda: self._hand_over(raw))
+
+    def _hand_over(self, raw: bytes) -> None:
         refusal: RpcError | None = None
         doubt: WaggleError | None = None
         for each in self._in_order():
@@ -151,9 +157,11 @@ class Endpoints(Caller):
                     break
             except (Unreachable, RefusedError) as error:
                 doubt = error
+        if isinstance(doubt, Unreachable) and refusal and refusal.trouble.kind == "nonce_low":
+            return  # whoever broke off has taken it: its number is used by now
         if isinstance(doubt, Unreachable) or refusal is None:
-            # Whoever broke off may have it, whatever the next one said.
-            raise doubt if doubt is not None else self._nobody()
+            assert doubt is not None
+            raise doubt  # whoever broke off may have it, whatever the next one said
         raise refusal
 
     def distrust(self, by: str, error: WaggleError) -> None:
@@ -166,6 +174,24 @@ class Endpoints(Caller):
 
     def _ask(self, question: Callable[[_Endpoint], T], may_pass_on: bool = True) -> T:
         """The answer of the first RPC that gives one; the first one's trouble when none does."""
+        return self._persist(lambda: self._ask_each(question, may_pass_on))
+
+    def _persist(self, work: Callable[[], T]) -> T:
+        """Once more, and again, when nobody could be reached: most lines fail for a moment only.
+
+        Not after QUICK_S: what takes long to fail is not asked to take as long again.
+        """
+        started = time.monotonic()
+        for pause in AGAIN_S:
+            try:
+                return work()
+            except Unreachable:
+                if time.monotonic() - started > QUICK_S:
+                    raise
+            time.sleep(pause)
+        return work()
+
+    def _ask_each(self, question: Callable[[_Endpoint], T], may_pass_on: bool) -> T:
         failed: list[Exception] = []
         for each in self._in_order():
             try:
@@ -253,11 +279,6 @@ class Endpoints(Caller):
                 "start the node again",
                 code="chain_went_back",
             )
-        )
-
-    def _nobody(self) -> Unreachable:
-        return Unreachable(
-            f"The chain at {self.shown} cannot be reached", "", "The node keeps trying"
         )
 
 

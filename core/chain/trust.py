@@ -46,6 +46,9 @@ def prove(rpc: Rpc, contract: str, chain_id: int, like: Proof | None) -> Proof:
     )
     found = rpc.as_quantity("eth_chainId", told)
     check_chain_id(rpc.shown, found, like.chain_id if like else chain_id)
+    if like is not None and _hash(block) and like.first and _hash(block) != like.first:
+        why = "its first block is another one: a copy of the chain, or a chain that began anew"
+        raise _another(rpc, found, why)
     deployed = rpc.as_data("eth_getCode", code)
     if not deployed:
         raise RefusedError(
@@ -56,8 +59,8 @@ def prove(rpc: Rpc, contract: str, chain_id: int, like: Proof | None) -> Proof:
         )
     _check_coordinator(rpc, contract, answer)
     proof = Proof(found, _hash(block), keccak(deployed))
-    if like is not None:
-        _compare(rpc, proof, like)
+    if like is not None and proof.code != like.code:
+        raise _another(rpc, found, "the coordinator's code is another one there")
     return proof
 
 
@@ -89,16 +92,10 @@ def _check_coordinator(rpc: Rpc, contract: str, answer: Any) -> None:
     )
 
 
-def _compare(rpc: Rpc, proof: Proof, like: Proof) -> None:
-    if proof.first and like.first and proof.first != like.first:
-        why = "its first block is another one: a copy of the chain, or a chain that began anew"
-    elif proof.code != like.code:
-        why = "the coordinator's code is another one there"
-    else:
-        return
-    raise RefusedError(
+def _another(rpc: Rpc, chain_id: int, why: str) -> RefusedError:
+    return RefusedError(
         f"The chain at {rpc.shown} is not the one expected",
-        f"its chain id is {proof.chain_id} as it should be, but {why}",
+        f"its chain id is {chain_id} as it should be, but {why}",
         "Correct chain.rpc_url; when the chain was made anew on purpose, start the node again",
         code="WrongChain",
     )
