@@ -48,7 +48,11 @@ def check(home: Home, load: Callable[[], Effective], figures: Figures) -> Checke
 
     effective = load()
     deadline = time.monotonic() + BUDGET_S
-    where = coordinator_of(home, effective)
+    try:
+        where = coordinator_of(home, effective)
+    except TransientError as error:
+        step = "Start the node; until then its figures are as it read them last"
+        raise TransientError(error.what, error.why, error.next_step or step) from error
     if where is None:
         raise RefusedError(
             "There is no coordinator to ask", "chain.enabled is false", "", code="NoCoordinator"
@@ -88,9 +92,6 @@ def check(home: Home, load: Callable[[], Effective], figures: Figures) -> Checke
             asked += 1
             if is_there(coordinator, row):
                 there.append((row.kind, row.round))
-    except TransientError as error:
-        error.next_step = error.next_step or "Ask again later; what is below is as of the last look"
-        raise
     finally:
         coordinator.close()
     return Checked(replace(figures, counters=read), owner, number, stage, tuple(there), asked)

@@ -197,6 +197,21 @@ def test_a_round_recorded_before_a_restart_is_not_trained_again() -> None:
     assert [row[0] for row in bench.ledger.rows] == [4]
 
 
+def test_a_coordinator_that_goes_away_between_two_questions_costs_no_more_than_a_round() -> None:
+    bench = Bench(TestClock(3, 4), max_rounds=2)
+    known = bench.ledger.has_round
+
+    def once(round: int, stage: int) -> bool:
+        bench.ledger.has_round = known  # type: ignore[method-assign]
+        raise TransientError("It is gone")
+
+    bench.ledger.has_round = once  # type: ignore[method-assign]
+    bench.run()
+    assert bench.worker.error is None
+    assert [row[0] for row in bench.ledger.rows] == [4], "the other one was practice"
+    assert bench.incidents() == ["clock_unreachable"]
+
+
 def test_without_the_coordinator_it_practises_and_records_nothing() -> None:
     bench = Bench(TestClock(None, None, 6), max_rounds=3).run()
     assert bench.game.scheduled == [PRACTICE_ROUNDS + 1, PRACTICE_ROUNDS + 2, 6]
