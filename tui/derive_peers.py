@@ -50,44 +50,56 @@ def ranked(entries: Iterable[Entry]) -> tuple[Leader, ...]:
 
 
 def roster(
-    kept: Sequence[Leader], board: Leaderboard | None, peers: Iterable[str], me: str
+    kept: Sequence[Leader],
+    board: Leaderboard | None,
+    peers: Iterable[str],
+    me: str,
+    before: Mapping[str, PeerRow] | None = None,
 ) -> tuple[PeerRow, ...]:
     """Everybody, by rank, and behind them those without one as they were met.
 
     kept: the leaderboard of the file, older than `board`, which knows the first ranks and this
-    node's. peers: accounts that were met.
+    node's. peers: accounts that were met. before: the rows of last time by account; those that say
+    the same are taken over, since ten thousand new ones would keep the collector busy.
     """
-    fresh = {} if board is None else {each.entry.peer_id: each for each in board.leaders}
+    old, leaders = before or {}, () if board is None else board.leaders
     mine = None if board is None else board.me
-    leaders = list(fresh.values())
-    if board is not None:
-        own = mine.entry.peer_id if mine is not None else ""
-        rest = [each for each in kept if each.entry.peer_id not in fresh]
-        rest = [each for each in rest if each.entry.peer_id != own]
-        if mine is not None and own not in fresh:
-            rest.insert(min(len(rest), max(0, mine.rank - 1 - len(leaders))), mine)
-        first = len(leaders) + 1
-        leaders += [Leader(n, each.name, each.entry) for n, each in enumerate(rest, first)]
-    rows = [_row(each.entry.peer_id, True, each) for each in leaders]
+    fresh = {each.entry.peer_id for each in leaders}
+    rows = [_row(each.rank, each, old) for each in leaders]
+    if mine is not None and mine.entry.peer_id not in fresh:
+        fresh.add(mine.entry.peer_id)
+    else:
+        mine = None
+    for each in kept if board is not None else ():
+        if mine is not None and len(rows) + 1 >= mine.rank:
+            rows.append(_row(len(rows) + 1, mine, old))
+            mine = None
+        if each.entry.peer_id not in fresh:
+            rows.append(_row(len(rows) + 1, each, old))
+    if mine is not None:  # the ranks between are not saved yet
+        rows.append(_row(mine.rank, mine, old))
     known = {row.account for row in rows}
-    if me and me not in known:
-        rows.append(_row(me, True, None))
-        known.add(me)
-    rows += [_row(*owner(name), None) for name in peers if name not in known]
+    others = [name for name in (me, *peers) if name and name not in known]
+    rows += [_unranked(name, old) for name in dict.fromkeys(others)]
     return tuple(rows)
 
 
-def _row(peer_id: str, signed: bool, leader: Leader | None) -> PeerRow:
-    name = animal_name(peer_id) if leader is None else leader.name
-    return PeerRow(
-        account(peer_id, signed),
-        peer_id,
-        name,
-        signed,
-        None if leader is None else leader.rank,
-        None if leader is None else leader.entry,
-        f"{name} {peer_id}".lower(),
-    )
+def _row(rank: int, leader: Leader, old: Mapping[str, PeerRow]) -> PeerRow:
+    found, entry = old.get(leader.entry.peer_id), leader.entry
+    if found is not None and found.rank == rank and found.entry is entry:
+        return found
+    return _made(entry.peer_id, True, rank, entry)
+
+
+def _unranked(name: str, old: Mapping[str, PeerRow]) -> PeerRow:
+    found = old.get(name)
+    return found if found is not None and found.rank is None else _made(*owner(name), None, None)
+
+
+def _made(peer_id: str, signed: bool, rank: int | None, entry: Entry | None) -> PeerRow:
+    name = animal_name(peer_id)
+    text = f"{name} {peer_id}".lower()
+    return PeerRow(account(peer_id, signed), peer_id, name, signed, rank, entry, text)
 
 
 # --- order ------------------------------------------------------------------------------------
@@ -130,13 +142,12 @@ def arranged(rows: Sequence[PeerRow], order: Order, state: NodeState) -> tuple[P
     if wanted := " ".join(order.find.replace("_", " ").lower().split()):
         found = [row for row in rows if wanted in row.text]
     value = SORTS[order.column]
-    having: list[tuple[Any, PeerRow]] = []
-    without: list[tuple[Any, PeerRow]] = []
-    for row in found:
-        worth = value(row, state)
-        (without if worth is None else having).append((worth, row))
-    having.sort(key=lambda pair: pair[0], reverse=order.falling)
-    return tuple(row for _, row in (*having, *without))
+    # Numbers are sorted, not pairs: ten thousand tuples would wake the collector at every key.
+    worth = [value(row, state) for row in found]
+    having = [n for n, each in enumerate(worth) if each is not None]
+    having.sort(key=worth.__getitem__, reverse=order.falling)
+    without = [n for n, each in enumerate(worth) if each is None]
+    return tuple(found[n] for n in (*having, *without))
 
 
 # --- the other sections -----------------------------------------------------------------------

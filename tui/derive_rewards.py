@@ -11,12 +11,16 @@ from dataclasses import dataclass, replace
 from core import events
 from core.chain.ledger_pages import Round
 from core.chain.line import Line as Obstacle
+from core.reports import ago
 from core.rewards_facts import Side, Stage, facts, round_lines, sides, stages
 from core.rewards_figures import Figures
 from core.state import NodeState
 from tui.draw_facts import Fact, Heading, Line
 
 DISABLED = "Nothing is recorded: chain.enabled is false."
+NEVER_ASKED = "The coordinator was not asked yet; c asks it now."
+RECENT_S = 3600.0
+"""A final no is told above the table for so long; the ledger has it for good."""
 ADVICE = {
     "failed": "Failed ones are final: f lists them, Enter says why; their rounds are kept.",
 }
@@ -84,29 +88,27 @@ def head(figures: Figures | None, rounds: int, failed: bool, note: str, now: flo
         return HeadView((), rounds, failed, note=note)
     told = dict(facts(figures, None, figures.owner, now))
     wrong = told["identity"] if told["identity"].startswith("WRONG") else ""
-    last = last_error(figures)
-    return HeadView(
-        tuple(stages(figures, now)), rounds, failed, wrong or told.get("trouble", "") or last
-    )
+    trouble = wrong or told.get("trouble", "") or last_error(figures, now - RECENT_S)
+    return HeadView(tuple(stages(figures, now)), rounds, failed, trouble, note)
 
 
-def last_error(figures: Figures) -> str:
-    """Of the newest round with a submission in trouble, among those that were read."""
+def last_error(figures: Figures, since: float = 0.0) -> str:
+    """Of the newest round with a submission in trouble, among those that were read; unless it is
+    final and was before `since` (Unix seconds)."""
     for each in figures.rounds:
         for row in (each.reward, each.vote):
-            if row is not None and row.error and row.status != "credited":
+            if row is not None and row.error and (row.is_open or row.updated > since):
                 kind = "vote" if row.kind == "winner" else row.kind
                 advice = f" {ADVICE[row.status]}" if row.status in ADVICE else ""
-                return f"{kind} of round {row.round} {row.status}: {row.error}.{advice}"
+                told = row.error.rstrip(". ")
+                return f"{kind} of round {row.round} {row.status}: {told}.{advice}"
     return ""
 
 
 def counters(figures: Figures, now: float) -> tuple[tuple[Side, ...], str]:
     """Both sides of the three counters, and when the coordinator was asked."""
-    from core.reports import ago
-
     read = figures.counters
-    asked = f"coordinator, {ago(read.time, now)}" if read else "coordinator: not asked yet"
+    asked = f"The coordinator was asked {ago(read.time, now)}." if read else NEVER_ASKED
     return tuple(sides(figures)), asked
 
 

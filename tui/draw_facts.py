@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from tui.draw import Pen, bounded, line
@@ -15,7 +16,8 @@ LEAD = 15
 @dataclass(frozen=True)
 class Fact:
     """name: "" goes on with the fact before. level: of a health level, or of a submission; it is
-    told by the words as well. whole: never wrapped at a space, for what is copied by a mouse."""
+    told by the words as well. whole: on a line of its own rather than wrapped, for a mouse to
+    take."""
 
     name: str
     text: str
@@ -47,8 +49,12 @@ def facts(view: tuple[Line, ...], width: int, pen: Pen) -> Text:
 def _fact(text: Text, fact: Fact, width: int, pen: Pen) -> None:
     room = max(12, width - LEAD)
     words = pen.safe(fact.text, 2000)
-    rows = [words[at : at + room] for at in range(0, len(words), room)] if fact.whole else []
-    rows = rows or textwrap.wrap(words, room, break_on_hyphens=False) or [""]
+    if fact.whole and cell_len(words) > room:
+        text.append(pen.fit(pen.safe(fact.name, 40), width) + "\n", pen.palette.label)
+        for at in range(0, len(words), max(12, width - 2)):
+            text.append(f"  {words[at : at + max(12, width - 2)]}\n", pen.palette.level(fact.level))
+        return
+    rows = textwrap.wrap(words, room, break_on_hyphens=False) or [""]
     for number, row in enumerate(rows):
         name = pen.safe(fact.name, 40) if number == 0 else ""
         text.append(pen.column(name, LEAD - 1) + " ", pen.palette.label)

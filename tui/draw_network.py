@@ -13,7 +13,6 @@ from core.net.skew import Skew, sentence
 from core.net.telling import OPEN, bootnode
 from core.state import NodeState, Service
 from tui.draw import Pen, bounded, line
-from tui.palette import Palette
 
 ALONE = "This node trains alone: net.enabled is false."
 SILENT = "The network part has not said anything yet."
@@ -47,7 +46,8 @@ def network(
     text = line()
     if not enabled or net is None:
         return Text(pen.fit(ALONE if not enabled else SILENT, width), pen.palette.muted)
-    _entry(text, "network", service.detail if service else net.status, net.status, width, pen)
+    words = (service.detail if service is not None else "") or net.status
+    _entry(text, "network", words, net.status, width, pen)
     word, level = REACH.get(net.reach, REACH["unknown"])
     words = f"{word}: {net.reach_words}" if net.reach_words else word
     _entry(text, "reachable", words, level, width, pen)
@@ -72,7 +72,10 @@ def network(
         _plain(text, "bootnodes", "none: this node is found by those who know it", width, pen)
     text.append("\n")
     for number, maddr in enumerate(net.maddrs[:MAX_ADDRESSES]):
-        _plain(text, "" if number else "addresses", maddr, width, pen)
+        # Without the peer id behind it, which is the same in all and stands on another screen.
+        _plain(
+            text, "" if number else "addresses", maddr.rpartition("/p2p/")[0] or maddr, width, pen
+        )
     if len(net.maddrs) > MAX_ADDRESSES:
         _plain(text, "", f"and {len(net.maddrs) - MAX_ADDRESSES} more", width, pen)
     return bounded(text, width, pen)
@@ -105,6 +108,6 @@ def _told(text: Text, name: str, words: str, width: int, pen: Pen, sign: str, st
     lead = 13
     rows = textwrap.wrap(pen.safe(words, 600), max(12, width - lead), break_on_hyphens=False)
     for number, row in enumerate(rows or [""]):
-        text.append(" " if number else sign, style or Palette.label)
+        text.append(" " if number else sign, style or pen.palette.label)
         text.append(" " + pen.column("" if number else name, lead - 2), pen.palette.label)
         text.append(row + "\n")

@@ -28,7 +28,8 @@ MAX_ROWS = 12
 
 PEERS = (
     Column("rank", "rank", 5, right=True, fixed=True),
-    Column("name", "name", 24, most=31, fixed=True),
+    Column("sign", "", 1, fixed=True, sorts=False),
+    Column("name", "name", 22, most=31, fixed=True),
     Column("reward", "reward", 7, right=True, falling=True),
     Column("last", "last", 5, right=True, falling=True),
     Column("votes", "votes", 6, right=True, falling=True),
@@ -104,6 +105,7 @@ def peer_cells(row: PeerRow, state: NodeState, now: float, pen: Pen) -> Sequence
     rank = "-" if row.rank is None else str(row.rank)
     return (
         (rank, dim),
+        sign(row, state, me, pen),
         (name, style),
         *counters,
         *met,
@@ -111,6 +113,15 @@ def peer_cells(row: PeerRow, state: NodeState, now: float, pen: Pen) -> Sequence
         note(row, state, me, pen),
         (middle(pen.safe(row.peer_id, 128), 52, pen.glyphs.ellipsis), dim),
     )
+
+
+def sign(row: PeerRow, state: NodeState, me: bool, pen: Pen) -> Cell:
+    """What `note` says in words, in a cell that is always in sight."""
+    if me:
+        return pen.glyphs.star, pen.palette.accent
+    if row.account in state.quarantine:
+        return pen.glyphs.warn, pen.palette.warn
+    return ("", "") if row.signed else ("?", pen.palette.warn)
 
 
 def note(row: PeerRow, state: NodeState, me: bool, pen: Pen) -> Cell:

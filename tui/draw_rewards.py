@@ -16,15 +16,15 @@ from tui.draw import Pen, bounded, line
 from tui.widgets.table_layout import Cell, Column
 
 LEDGER = (
-    Column("round", "round", 8, right=True, fixed=True, sorts=False),
+    Column("round", "round", 7, right=True, fixed=True, sorts=False),
     Column("path", "path", 4, fixed=True, sorts=False),
-    Column("earned", "earned", 7, right=True, sorts=False),
-    Column("reward", "reward", 10, sorts=False),
-    Column("vote", "vote", 10, sorts=False),
-    Column("receipt", "receipt", 19, most=60, sorts=False),
-    Column("block", "block", 9, right=True, sorts=False),
-    Column("gas", "gas", 8, right=True, sorts=False),
-    Column("fee", "fee (ether)", 11, right=True, sorts=False),
+    Column("earned", "earned", 6, right=True, sorts=False),
+    Column("reward", "reward", 9, sorts=False),
+    Column("vote", "vote", 9, sorts=False),
+    Column("receipt", "receipt", 18, most=60, sorts=False),
+    Column("block", "block", 8, right=True, sorts=False),
+    Column("gas", "gas", 6, right=True, sorts=False),
+    Column("fee", "ether", 8, right=True, sorts=False),
     Column("bonus", "bonus", 5, right=True, sorts=False),
     Column("sent", "submitted", 9, right=True, sorts=False),
     Column("tries", "tries", 5, right=True, sorts=False),
@@ -105,18 +105,21 @@ def counters(view: tuple[tuple[Side, ...], str], width: int, pen: Pen) -> Text:
     """This side beside the coordinator's, why they differ, and what each counter counts."""
     rows, asked = view
     text = line()
-    text.append(pen.fit(f"{'':<14}{'here':>10}  {asked}", width) + "\n", pen.palette.label)
+    text.append(
+        pen.fit(f"{'':<13}{'here':>9}  {'coordinator':>11}", width) + "\n", pen.palette.label
+    )
     for side in rows:
         here, there = ("-" if n is None else f"{n:,}" for n in (side.here, side.there))
-        same = side.here == side.there
-        text.append(f"{side.name:<14}", "bold")
-        text.append(f"{here:>10}  {there:>11}")
+        text.append(f"{side.name:<13}", "bold")
+        text.append(f"{here:>9}  {there:>11}")
         if side.here is not None and side.there is not None:
+            same = side.here == side.there
             level, word = ("up", "the same") if same else ("degraded", "differs")
             text.append(f"  {pen.glyphs.status(level)} {word}", pen.palette.level(level))
         text.append("\n")
         for amount, reason in side.why:
             _wrapped(text, f"  {amount:+,}: ", pen.safe(reason, 300), width, pen.palette.warn)
+    text.append(pen.fit(asked, width) + "\n", pen.palette.label)
     text.append("\n")
     for name, meaning in COUNTERS.items():
         _wrapped(text, f"{name:<14} ", meaning, width, pen.palette.label)

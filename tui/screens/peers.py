@@ -18,13 +18,14 @@ from core.errors import WaggleError
 from core.state import NodeState
 from core.swarm import board_file
 from core.swarm.leaderboard import Leader
+from core.swarm.peer_reports import held_words
 from tui import derive_peers as derive
 from tui import draw_network, draw_peers, keys
 from tui.derive_peer_details import about
 from tui.derive_peers import Order, PeerRow
 from tui.fetcher import Fetcher
 from tui.screens.row_details import Details, DetailsScreen
-from tui.screens.sections import PACE_S, SectionsScreen, TextSection
+from tui.screens.sections import SectionsScreen, TextSection
 from tui.text import clean
 from tui.widgets.lines import Lines
 from tui.widgets.table import Table
@@ -77,9 +78,9 @@ class PeersScreen(SectionsScreen):
     }
     DEFAULT_CSS = """
     PeersScreen.-wide #sections {
-        layout: grid; grid-size: 2 3; grid-columns: 13fr 8fr; grid-rows: 12fr 8fr 10fr;
+        layout: grid; grid-size: 2 3; grid-columns: 15fr 8fr; grid-rows: 14fr 6fr 10fr;
     }
-    PeersScreen.-wide #peers { row-span: 2; }
+    PeersScreen.-wide #peers, PeersScreen.-wide #quarantine { row-span: 2; }
     PeersScreen #refused { height: auto; max-height: 45%; margin: 1 0 0 2; }
     """
 
@@ -95,7 +96,7 @@ class PeersScreen(SectionsScreen):
         self._places: dict[str, int] = {}
         self._built: tuple[Any, ...] = (0, 0, "", ())
         self._drawn: tuple[object, object, object] = (None, None, None)
-        self._drawn_at = self._asked_at = self._sorted_at = 0.0
+        self._asked_at = self._sorted_at = 0.0
         self._fetcher = Fetcher("peers-file", read_kept, self._take)
 
     @property
@@ -166,9 +167,7 @@ class PeersScreen(SectionsScreen):
             return
         state = self.waggle.state
         self._look_at_file(state)
-        moment = time.monotonic()
-        if not self.waggle.ticking or moment - self._drawn_at >= PACE_S:
-            self._drawn_at = moment
+        if self.due():
             self._draw()
 
     def _draw(self) -> None:
@@ -199,7 +198,8 @@ class PeersScreen(SectionsScreen):
         if not same:
             # Kept beside their ids: an id is only good while its object is.
             self._built = (id(self._kept), id(board), own, set(state.peers), self._kept, board)
-            self._rows = derive.roster(self._kept.leaders, board, state.peers, own)
+            kept, before = self._kept.leaders, self._by_account
+            self._rows = derive.roster(kept, board, state.peers, own, before)
             self._by_account = {row.account: row for row in self._rows}
         moment = time.monotonic()
         live = self._order.column in ("seen", "ms", "used", "refused")
@@ -224,9 +224,10 @@ class PeersScreen(SectionsScreen):
             where = f"+{self.feed.behind} messages" if self.feed.frozen else "following"
             what = "End or f follows again" if self.feed.frozen else "f holds it still"
         elif (row := self._chosen()) is not None:
-            mover = self.mover(self.section)
+            mover, now = self.mover(self.section), self.waggle.clock()
             where = f"{mover.cursor + 1:,} of {mover.length:,}"
-            what = row.peer_id
+            held = state.quarantine.get(row.account) if self.section == "quarantine" else None
+            what = row.peer_id if held is None else held_words(held, now // 60 * 60)
         self.query_one("#peers-foot", Lines).show((where, what))
 
     # --- what the keys do ---------------------------------------------------------------------
@@ -271,9 +272,9 @@ class PeersScreen(SectionsScreen):
 
     def action_search(self) -> None:
         self.action_show_section("peers")
-        self.query_one(SearchLine).open(self._order.find)
+        self.open_search(self._order.find)
 
-    def on_search_line_changed(self, event: SearchLine.Changed) -> None:
+    def searched(self, event: SearchLine.Changed) -> None:
         if event.text != self._order.find:
             self._reorder(replace(self._order, find=event.text))
 

@@ -73,7 +73,7 @@ class RewardsScreen(SectionsScreen):
     DEFAULT_CSS = """
     RewardsScreen #rewards-head { height: 2; }
     RewardsScreen.-wide #sections {
-        layout: grid; grid-size: 2 2; grid-columns: 11fr 8fr; grid-rows: 16 1fr;
+        layout: grid; grid-size: 2 2; grid-columns: 9fr 5fr; grid-rows: 19 1fr;
     }
     RewardsScreen.-wide #ledger { row-span: 2; }
     """
@@ -94,7 +94,7 @@ class RewardsScreen(SectionsScreen):
         self._before: Place | None = None
         self._note = ""
         self._seen: tuple[object, ...] = ()
-        self._drawn_at = self._figures_at = 0.0
+        self._figures_at = 0.0
         reader = LedgerReader(home)
         self._pages = Fetcher("ledger-pages", reader.read, self._came, reader.close)
         self._sums = Fetcher("ledger-sums", partial(read_figures, home), self._came)
@@ -241,9 +241,8 @@ class RewardsScreen(SectionsScreen):
         if not self.is_mounted or not self.is_current:
             return
         moment, state = time.monotonic(), self.waggle.state
-        if self.waggle.ticking and moment - self._drawn_at < PACE_S:
+        if not self.due():
             return
-        self._drawn_at = moment
         news = (state.ledger, state.rewards, state.counters)
         changed = any(a is not b for a, b in zip(news, self._seen, strict=False)) or not self._seen
         if changed:
@@ -309,9 +308,9 @@ class RewardsScreen(SectionsScreen):
     def action_search(self) -> None:
         self.action_show_section("ledger")
         self._before = self.table.key
-        self.query_one(SearchLine).open("")
+        self.open_search("")
 
-    def on_search_line_changed(self, event: SearchLine.Changed) -> None:
+    def searched(self, event: SearchLine.Changed) -> None:
         if event.given_up:
             self._go(self._before)
         elif event.text:

@@ -6,6 +6,7 @@ are and what fills them.
 
 from __future__ import annotations
 
+import time
 from typing import Any, ClassVar
 
 from textual import events
@@ -56,6 +57,7 @@ class TextSection(VerticalScroll, can_focus=False):
 class SectionsScreen(Screen[None]):
     """`show_state` is called on the tick, and by whoever changed something."""
 
+    KEY_SCOPE: ClassVar[str] = ""
     SECTIONS: ClassVar[dict[str, str]] = {}
     """Titles by name; the name is the id of the section's box."""
     AUTO_FOCUS = ""
@@ -91,6 +93,7 @@ class SectionsScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.section = next(iter(self.SECTIONS))
+        self._drawn_at = 0.0
 
     def compose(self) -> ComposeResult:
         yield from self.head()
@@ -105,8 +108,6 @@ class SectionsScreen(Screen[None]):
             yield from self.bodies()
         yield from self.foot()
         yield KeyBar(self.KEY_SCOPE)
-
-    KEY_SCOPE: ClassVar[str] = ""
 
     def head(self) -> ComposeResult:
         yield from ()
@@ -151,10 +152,10 @@ class SectionsScreen(Screen[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         self._arrange()
-        self.call_after_refresh(self.show_state)
+        self.call_after_refresh(self.draw_now)
 
     def on_screen_resume(self) -> None:
-        self.show_state()
+        self.draw_now()
 
     def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
         event.stop()
@@ -165,7 +166,7 @@ class SectionsScreen(Screen[None]):
             self.section = name
             self.query_one(Tabs).active = TAB + name
             self._arrange()
-            self.call_after_refresh(self.show_state)
+            self.call_after_refresh(self.draw_now)
 
     def action_next_section(self, steps: int) -> None:
         names = list(self.SECTIONS)
@@ -185,6 +186,18 @@ class SectionsScreen(Screen[None]):
     def action_move(self, rows: int) -> None:
         self.mover(self.section).move(rows)
 
+    def open_search(self, text: str) -> None:
+        self.query_one(SearchLine).open(text)
+        self.query_one(KeyBar).show(SearchLine.KEY_SCOPE)
+
+    def on_search_line_changed(self, event: SearchLine.Changed) -> None:
+        if event.kept or event.given_up:
+            self.query_one(KeyBar).show(self.KEY_SCOPE)
+        self.searched(event)
+
+    def searched(self, event: SearchLine.Changed) -> None:
+        """Somebody has typed a letter, or is done."""
+
     def on_search_line_moved(self, event: SearchLine.Moved) -> None:
         self.action_move(event.rows)
 
@@ -203,4 +216,18 @@ class SectionsScreen(Screen[None]):
     # --- drawing ------------------------------------------------------------------------------
 
     def show_state(self) -> None:
-        """Draw what is new."""
+        """Draw what is new, where it is time for that."""
+
+    def draw_now(self) -> None:
+        """For what a person did: at once."""
+        self._drawn_at = 0.0
+        self.show_state()
+
+    def due(self) -> bool:
+        """Whether news may be drawn now; notes that they were."""
+        moment = time.monotonic()
+        ticking = self.app.ticking  # type: ignore[attr-defined]
+        if ticking and moment - self._drawn_at < PACE_S:
+            return False
+        self._drawn_at = moment
+        return True

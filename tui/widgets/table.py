@@ -179,7 +179,7 @@ class Table(RowsWidget):
 
     @property
     def _room(self) -> int:
-        return self.width - MARGIN - 1
+        return self.width - MARGIN - 2
 
     # --- drawing ------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ MAX_CHARS = 128
 class SearchLine(Horizontal):
     """Hidden until it is opened."""
 
+    KEY_SCOPE = "finding"
     BINDINGS = keys.bindings("finding")
     DEFAULT_CSS = """
     SearchLine {
