@@ -45,9 +45,10 @@ LONGEST_DELAY_S = 2.0
 
 @dataclass(frozen=True)
 class Result:
-    """Of one run. told_finished: rounds of which the node said so; again: more than once.
+    """Of one run. lost: rounds that the node said were finished and that are not in the ledger.
 
-    wasted: transactions on the chain that did not change anything, of `transactions`.
+    again: rounds that it said so of more than once. wasted: transactions of its account, of all
+    `transactions`, that changed nothing. back_s: from a kill to the next finished round.
     """
 
     chain: str

@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -48,7 +47,6 @@ class Node:
         self._folder = folder
         self._settings = settings
         self._child: subprocess.Popen[str] | None = None
-        self._last_round_at = 0.0
 
     def start(self) -> None:
         line = [sys.executable, "-m", "core.cli", "run", "--headless", "--json"]
@@ -73,16 +71,20 @@ class Node:
 
     def _read(self, child: subprocess.Popen[str]) -> None:
         assert child.stdout is not None
+        accounted: int | None = None
+        """The round that is being written down; one that is only practised on is not."""
         for line in child.stdout:
             try:
                 event = json.loads(line)
             except ValueError:
                 continue  # it was killed in the middle of a line
-            if event["event"] == "round_finished":
-                self.trained[event["round"]] = self.trained.get(event["round"], 0) + 1
-                self._last_round_at = time.monotonic()
+            if event["event"] == "round_finished" and accounted == event["round"]:
+                self.trained[accounted] = self.trained.get(accounted, 0) + 1
+                accounted = None
             elif event["event"] == "phase_changed":
                 self.phase = event["phase"]
+                if self.phase == "account":
+                    accounted = event["round"]
             elif event["event"] == "incident":
                 self.incidents[event["code"]] += 1
 
@@ -114,9 +116,6 @@ class Node:
 
     def is_running(self) -> bool:
         return self._child is not None and self._child.poll() is None
-
-    def since_last_round(self) -> float:
-        return time.monotonic() - self._last_round_at
 
     def unsettled(self) -> int:
         """Rows of the outbox that are not credited."""
