@@ -105,11 +105,11 @@ def _console(args: argparse.Namespace, home: Home) -> int:
 
         require_complete(effective)
     from core.account.unlock import unlock
-    from tui.app import run_console
     from tui.node_like import make_node
+    from tui.session import run_session
 
     factory = partial(make_node, unlocked=unlock(effective, home))  # asks before the screen is up
-    return run_console(home, effective, onboarding, lambda: _load(args, home), factory)
+    return run_session(home, effective, onboarding, lambda: _load(args, home), factory)
 
 
 def _open(args: argparse.Namespace, home: Home) -> None:

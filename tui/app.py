@@ -7,43 +7,37 @@ taking the home, reading the journal) happens in daemon threads after the first 
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from textual.app import App
-from textual.events import AppBlur, AppFocus, Event, InputEvent
+from textual.events import Event
 from textual.screen import Screen
 from textual.signal import Signal
 
 from core import events
-from core.away import Away
 from core.config import Effective
 from core.errors import WaggleError
 from core.home import Home
-from core.incidents import as_bug
 from core.state import NodeState
-from tui import keys, terminal, themes
+from tui import doors, keys, starting, terminal, themes, ticker
 from tui.command_palette import Commands
 from tui.draw import Pen
+from tui.ending import Ending
 from tui.glyphs import glyphs
+from tui.greeting import Greeting
 from tui.log_buffer import LogBuffer
-from tui.node_like import Loader, NodeFactory, NodeLike, make_node, read_history
+from tui.node_like import Loader, NodeFactory, NodeLike, make_node
+from tui.notify import Herald
 from tui.palette import palette
-from tui.presence import Presence
 from tui.text import clean
 from tui.views import Headline
 
 if TYPE_CHECKING:
     from tui.screens.charts.desk import Desk
-
-logger = logging.getLogger(__name__)
-
-MAX_EVENTS_PER_TICK = 5_000
 
 
 class WaggleApp(App[str]):
@@ -76,32 +70,26 @@ class WaggleApp(App[str]):
         self.state = NodeState()
         self.log_buffer = LogBuffer()
         self.headline = Headline("starting", "Opening")
-        self.stopping = False
+        self.ending = Ending(self)
+        self.meter = ticker.Meter(tty)
         self.account = ""
-        self.kb_s: float | None = None
         self.starting = "Starting the node"
         self._onboarding = onboarding
         self._load = load
-        self._node_factory = node_factory
+        self.node_factory = node_factory
         self._tty = tty
         self.ticking = ticking
-        self._subscription: events.Subscription | None = None
-        self._failure: WaggleError | None = None
-        self._stopped = threading.Event()
-        self._hangup = False
-        self.ended = False
-        """The node ended by itself; the screen stays, and says why."""
-        self._bytes: tuple[float, int] = (time.monotonic(), 0)
-        self._title = ""
-        self._presence = Presence(home.look, clock())
-        self._away: Away | None = None
+        self.subscription: events.Subscription | None = None
+        self.failure: WaggleError | None = None
+        self._herald = Herald()
+        self.greeting = Greeting(self)
         console = effective.config.console if effective is not None else None
         self.ascii = bool(console and console.ascii)
         self.pen = Pen(glyphs(self.ascii), palette({}))
         self.linked_round: float | None = None
         self.round_signal: Signal[float | None] = Signal(self, "linked round")
         """Published when the round that a screen shows changes, for screens that go there too."""
-        self._charts_desk: Desk | None = None
+        self.charts_desk: Desk | None = None
         for theme in themes.THEMES:
             self.register_theme(theme)
         wanted = console.theme if console else themes.DEFAULT_THEME
@@ -116,9 +104,9 @@ class WaggleApp(App[str]):
         self.theme_changed_signal.subscribe(self, lambda theme: self._renew_pen())
         terminal.write(self._driver, terminal.SAVE_TITLE)
         if isinstance(self._driver, terminal.TerminalDriver):
-            self._driver.on_lost = self.terminal_lost
-            signal.signal(signal.SIGHUP, lambda *_: self._from_signal(self.terminal_lost))
-            signal.signal(signal.SIGTERM, lambda *_: self._from_signal(self.action_stop_now))
+            self._driver.on_lost = self.ending.terminal_lost
+            signal.signal(signal.SIGHUP, lambda *_: self._from_signal(self.ending.terminal_lost))
+            signal.signal(signal.SIGTERM, lambda *_: self._from_signal(self.ending.stop_now))
         if self._onboarding:
             from tui.screens.onboarding.screen import OnboardingScreen
 
@@ -156,115 +144,53 @@ class WaggleApp(App[str]):
         self._open_dashboard()
 
     def _start_node(self) -> None:
-        threading.Thread(target=self._build_node, name="node-start", daemon=True).start()
-
-    def _build_node(self) -> None:
-        """In a thread of its own: history first, then a subscription, then the node."""
-        assert self.effective is not None
-        try:
-            self.state = read_history(self.home)
-            self._away = self._presence.opened(self.state, self.home, self.clock())
-            node = self._node_factory(self.effective, self.home)
-            self._subscription = node.bus.subscribe()
-            self.node = node
-            node.start()
-            self.starting = ""
-        except WaggleError as error:
-            self._failure = error
-        except Exception as error:
-            logger.exception("the node did not start")
-            self._failure = as_bug(error)
+        starting.start_node(self)
 
     # --- the tick -----------------------------------------------------------------------------
 
     def tick(self) -> None:
         """Take what is new, fold it, repaint what changed, and see whether the node has ended."""
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
+        if self.failure is not None:
+            failure, self.failure = self.failure, None
             self.node = None
             self._fail(failure)
             return
         self._fold()
-        self._measure()
+        self.meter.measure()
         if self.node is not None:
-            self._presence.tick(self.state, self.clock())
-            away, self._away = self._away, None
-            self._greet(away)
-        if self._stopped.is_set():
+            self.greeting.tick()
+        if self.ending.over:
             self.exit("stopped")
             return
-        self._notice_end()
+        self.ending.notice()
         from tui import derive
 
         self.headline = derive.headline(self.state, self.clock(), self.starting)
-        self._show_title()
+        self._herald.tell(self._driver, self.headline, self.state)
         show = getattr(self.screen, "show_state", None) if self._screen_stack else None
         if show is not None:
             show()
 
-    def _notice_end(self) -> None:
-        """A worker that ended unasked is closed, so that its last events and its lock are freed."""
-        node = self.node
-        if node is None or self.starting or self.stopping or self.ended or node.running:
-            return
-        self.ended = True
-        threading.Thread(target=node.close, name="node-close", daemon=True).start()
-
     def _fold(self) -> None:
-        if self._subscription is None:
-            return
-        from core.fold import fold
-
-        state = self.state
-        for event in self._subscription.drain(MAX_EVENTS_PER_TICK):
-            state = fold(state, event)
-            if isinstance(event, events.LogLine):
-                self.log_buffer.add(event)
-        self.state = state
-        chain = state.services.get("chain")
-        if chain is not None and chain.detail.startswith("0x"):
-            self.account = chain.detail
-
-    # --- who is looking -----------------------------------------------------------------------
+        if self.subscription is not None:
+            self.state = ticker.folded(self.state, self.subscription, self.log_buffer)
+            self.account = ticker.account_of(self.state) or self.account
 
     async def on_event(self, event: Event) -> None:
-        if isinstance(event, AppBlur):
-            self._presence.left(self.state, self.clock())
-        elif isinstance(event, (InputEvent, AppFocus)) and self.node is not None:
-            greeted = self._greet(self._presence.noticed(self.state, self.clock()))
-            if greeted and isinstance(event, InputEvent):
-                return  # the key that woke the screen must not close the card at once
-        await super().on_event(event)
-
-    def _greet(self, away: Away | None) -> bool:
-        """Tell what happened, to whom has been away; never over a question or another page."""
-        from tui.screens.away import AwayScreen
-        from tui.screens.dashboard import Dashboard
-
-        if away is None or not away.worth_telling or not isinstance(self.screen, Dashboard):
-            return False
-        self.push_screen(AwayScreen(away))
-        return True
+        if not self.greeting.noticed(event):
+            await super().on_event(event)
 
     def on_unmount(self) -> None:
-        if self.node is not None:
-            self._presence.closed(self.state, self.clock())
+        self.greeting.closed()
 
-    def _measure(self) -> None:
-        """The console's own bytes to the terminal, over five seconds at least."""
-        if self._tty is None:
-            return
-        now, (since, before) = time.monotonic(), self._bytes
-        if now - since >= 5:
-            self.kb_s = round((self._tty.written - before) / 1000 / (now - since), 1)
-            self._bytes = (now, self._tty.written)
+    @property
+    def stopping(self) -> bool:
+        return self.ending.stopping
 
-    def _show_title(self) -> None:
-        round_ = f" round {self.state.round}" if self.state.round is not None else ""
-        title = clean(f"waggle: {self.headline.level}{round_ if self.state.running else ''}", 80)
-        if title != self._title:
-            self._title = title
-            terminal.write(self._driver, terminal.title_sequence(title))
+    @property
+    def kb_s(self) -> float | None:
+        """What the console writes to its terminal."""
+        return self.meter.kb_s
 
     @property
     def enabled_rooms(self) -> tuple[bool, bool]:
@@ -286,17 +212,10 @@ class WaggleApp(App[str]):
             self.notify("Pausing at the end of this round.", markup=False)
 
     def action_help(self) -> None:
-        from tui.screens.help import HelpScreen
-
-        self.push_screen(HelpScreen())
+        self.push_screen(doors.help_page(self))
 
     def action_charts(self) -> None:
-        from tui.screens.charts.desk import Desk
-        from tui.screens.charts.screen import ChartsScreen
-
-        if self._charts_desk is None:  # window, filter and cursor are as they were left
-            self._charts_desk = Desk()
-        self.push_screen(ChartsScreen(self._charts_desk))
+        self.push_screen(doors.charts(self))
 
     def link_round(self, round_: float | None) -> None:
         """Say which round is looked at: charts, logs and rollouts go there together."""
@@ -305,30 +224,20 @@ class WaggleApp(App[str]):
             self.round_signal.publish(round_)
 
     def action_logs(self) -> None:
-        from tui.screens.logs.screen import LogsScreen
-
-        self.push_screen(LogsScreen())
+        self.push_screen(doors.logs(self))
 
     def action_logs_at(self) -> None:
         """The log at the round that is looked at; at its end when there is none."""
-        from tui.screens.logs.screen import LogsScreen
-
-        self.push_screen(LogsScreen(self.linked_round))
+        self.push_screen(doors.logs(self, self.linked_round))
 
     def action_peers(self) -> None:
-        from tui.screens.peers import PeersScreen
-
-        self.push_screen(PeersScreen())
+        self.push_screen(doors.peers(self))
 
     def action_rewards(self) -> None:
-        from tui.screens.rewards import RewardsScreen
-
-        self.push_screen(RewardsScreen(self.home))
+        self.push_screen(doors.rewards(self))
 
     def action_rollouts(self) -> None:
-        from tui.screens.rollouts import RolloutsScreen
-
-        self.push_screen(RolloutsScreen())
+        self.push_screen(doors.rollouts(self))
 
     async def action_back(self) -> None:
         if len(self.screen_stack) > 2:
@@ -336,65 +245,20 @@ class WaggleApp(App[str]):
             self.tick()
 
     def action_ask_quit(self) -> None:
-        """`q`: say what it costs, then do what was answered."""
-        from tui import derive
-        from tui.screens.quit import QuitScreen
-
-        if self.node is None or self.ended:
-            self.exit("left" if self.node is None else "stopped")
-            return
-        if not isinstance(self.screen, QuitScreen):
-            cost = derive.stopping_cost(self.state, self.clock())
-            self.push_screen(QuitScreen(cost), self._answered)
-
-    def _answered(self, answer: str | None) -> None:
-        if answer in ("wait", "now"):
-            self._stop(now=answer == "now")
+        self.ending.ask()
 
     def action_interrupt(self) -> None:
-        """Ctrl+C: the first asks, the second stops at once."""
-        from tui.screens.quit import QuitScreen
-
-        if self.stopping or isinstance(self.screen, QuitScreen):
-            self.action_stop_now()
-        else:
-            self.action_ask_quit()
+        self.ending.interrupt()
 
     def action_stop_now(self) -> None:
-        if self.node is None:
-            self.exit("left")
-        else:
-            self._stop(now=True)
+        self.ending.stop_now()
 
     def action_leave(self) -> None:
         self.exit("left")
 
-    def action_quit(self) -> Any:
+    async def action_quit(self) -> None:
         """Textual's own quit key asks as well."""
-        self.action_ask_quit()
-
-    def _stop(self, now: bool) -> None:
-        node = self.node
-        if node is None:
-            return
-        node.stop(now=now)
-        if now:
-            self.notify("Stopping now.", markup=False)
-        first, self.stopping = not self.stopping, True
-        if first:
-            threading.Thread(target=self._await_end, args=(node,), name="node-end").start()
-
-    def _await_end(self, node: NodeLike) -> None:
-        while not node.join(1.0):
-            pass
-        node.close()
-        self._stopped.set()
-
-    def terminal_lost(self) -> None:
-        """Hang-up or closed input: leave the screen; `tui.session` decides what goes on."""
-        if not self._hangup:
-            self._hangup = True
-            self.exit("lost")
+        self.ending.ask()
 
     def _fail(self, error: WaggleError) -> None:
         from tui.screens.failure import FailureScreen
@@ -433,19 +297,3 @@ class WaggleApp(App[str]):
 
     def get_default_screen(self) -> Screen[None]:
         return Screen(id="blank")
-
-
-def run_console(
-    home: Home,
-    effective: Effective | None,
-    onboarding: bool,
-    load: Loader | None = None,
-    node_factory: NodeFactory = make_node,
-) -> int:
-    """Run the console until the person leaves. 0 when the node ended well.
-
-    load: how to read the configuration once onboarding has saved it; default: from the home.
-    """
-    from tui.session import run_session
-
-    return run_session(home, effective, onboarding, load, node_factory)

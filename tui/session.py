@@ -23,7 +23,10 @@ def run_session(
     load: Loader | None = None,
     node_factory: NodeFactory = make_node,
 ) -> int:
-    """See `tui.app.run_console`."""
+    """Run the console until the person leaves. 0 when the node ended well.
+
+    load: how to read the configuration once onboarding has saved it; default: from the home.
+    """
     if not (os.isatty(0) and (os.isatty(1) or os.isatty(2))):
         raise WaggleError(
             "The console needs a terminal",

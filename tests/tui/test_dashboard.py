@@ -101,7 +101,7 @@ async def test_help_logs_and_rollouts_open_and_close(home: Home) -> None:
     async with running(home, history(3), now_of(3)) as (app, pilot, _):
         for key, expected in (
             ("question_mark", "Pause or resume"),
-            ("l", "round 3 finished"),
+            ("l", "No log has been written yet"),
             ("r", "chain_sum/7/3"),
         ):
             await pilot.press(key)
@@ -175,7 +175,7 @@ async def test_the_log_stands_still_while_it_is_read(home: Home) -> None:
         events.LogLine(time=START, level="info", source="x", text=f"line {n}") for n in range(200)
     ]
     async with running(home, [*begin(), *lines], START + 3) as (app, pilot, node):
-        await pilot.press("l")
+        await pilot.press("4")
         await settle(pilot, lambda: True)
         view = app.screen.query_one(LogView)
         assert view.following
@@ -198,7 +198,7 @@ async def test_a_node_that_cannot_start_is_told_in_words(home: Home) -> None:
 
     app = WaggleApp(home, effective(home), node_factory=lambda e, h: Broken([]), ticking=False)
     async with app.run_test() as pilot:
-        await settle(pilot, lambda: app._failure is not None)
+        await settle(pilot, lambda: app.failure is not None)
         assert isinstance(app.screen, FailureScreen)
         assert "Another Waggle already runs" in capture.text_of(app)
         await pilot.press("enter")

@@ -1,0 +1,52 @@
+"""Builds the pages that open over the dashboard, each imported when it is first asked for.
+
+Imports stand inside the functions: the first frame must not wait for screens nobody has opened.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from textual.screen import Screen
+
+if TYPE_CHECKING:
+    from tui.app import WaggleApp
+
+
+def help_page(app: WaggleApp) -> Screen[Any]:
+    from tui.screens.help import HelpScreen
+
+    return HelpScreen()
+
+
+def charts(app: WaggleApp) -> Screen[Any]:
+    from tui.screens.charts.desk import Desk
+    from tui.screens.charts.screen import ChartsScreen
+
+    if app.charts_desk is None:  # window, filter and cursor are as they were left
+        app.charts_desk = Desk()
+    return ChartsScreen(app.charts_desk)
+
+
+def logs(app: WaggleApp, round_: float | None = None) -> Screen[Any]:
+    from tui.screens.logs.screen import LogsScreen
+
+    return LogsScreen(round_)
+
+
+def peers(app: WaggleApp) -> Screen[Any]:
+    from tui.screens.peers import PeersScreen
+
+    return PeersScreen()
+
+
+def rewards(app: WaggleApp) -> Screen[Any]:
+    from tui.screens.rewards import RewardsScreen
+
+    return RewardsScreen(app.home)
+
+
+def rollouts(app: WaggleApp) -> Screen[Any]:
+    from tui.screens.rollouts import RolloutsScreen
+
+    return RolloutsScreen()

@@ -1,0 +1,48 @@
+"""What a tick takes in: the node's new events, folded, and the console's own bytes, counted."""
+
+from __future__ import annotations
+
+import time
+
+from core import events
+from core.state import NodeState
+from tui.log_buffer import LogBuffer
+from tui.terminal import Tty
+
+MAX_EVENTS_PER_TICK = 5_000
+METER_S = 5.0
+"""Bytes a second are the mean over this long at least."""
+
+
+def folded(state: NodeState, subscription: events.Subscription, log: LogBuffer) -> NodeState:
+    """`state` with what is new in the subscription; log lines go to `log` as well."""
+    from core.fold import fold
+
+    for event in subscription.drain(MAX_EVENTS_PER_TICK):
+        state = fold(state, event)
+        if isinstance(event, events.LogLine):
+            log.add(event)
+    return state
+
+
+def account_of(state: NodeState) -> str | None:
+    """The node's account as its chain room tells it; None while it does not."""
+    chain = state.services.get("chain")
+    return chain.detail if chain is not None and chain.detail.startswith("0x") else None
+
+
+class Meter:
+    """What the console writes to its terminal; None in a test, where there is none."""
+
+    def __init__(self, tty: Tty | None) -> None:
+        self._tty = tty
+        self._since = (time.monotonic(), 0)
+        self.kb_s: float | None = None
+
+    def measure(self) -> None:
+        if self._tty is None:
+            return
+        now, (since, before) = time.monotonic(), self._since
+        if now - since >= METER_S:
+            self.kb_s = round((self._tty.written - before) / 1000 / (now - since), 1)
+            self._since = (now, self._tty.written)
