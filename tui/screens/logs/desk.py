@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from core.home import Home
 from core.logfiles.index import LogIndex
@@ -180,10 +181,14 @@ class Desk:
             behind=window.behind(),
             waiting=waiting,
             where=moment_of(entry.time) if entry else "",
-            file=str(chosen.parsed.part.segment.path) if chosen else "",
+            file=self._named(chosen.parsed.part.segment.path) if chosen else "",
             round=entry.round if entry else None,
             said=self._said,
         )
+
+    def _named(self, path: Path) -> str:
+        """A log file by its path within the home."""
+        return str(path.relative_to(self.home.path))
 
     # --- commands -----------------------------------------------------------------------------
 

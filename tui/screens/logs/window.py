@@ -78,6 +78,7 @@ class Window:
             self.cursor = self._place(last)
             self._lines = self._up_to(last, height)
         else:
+            self.cursor = self._place(self.spot_at(self.cursor))
             top = self.pages.first() if self._at_start else self.spot_at(self._top)
             if self._at_start:
                 self.cursor, self._skip = self._place(top), 0
