@@ -1,10 +1,14 @@
 """From confirmed to credited, and back: what a reorganisation took away is found and sent again.
 
 A submission is credited when its receipt is `confirmations` blocks deep and the coordinator itself
-still says that it has it. One that the coordinator has lost goes back to be sent.
+still says that it has it. One that the coordinator has lost goes back to be sent. A chain that makes
+a block only when somebody sends may stand for days: after a while its head is taken for final.
 """
 
 from __future__ import annotations
+
+import time
+from collections.abc import Callable
 
 from core.chain import ledger_reads as reads
 from core.chain import telling
@@ -17,6 +21,9 @@ from core.protocols import Coordinator, Receipt
 AT_ONCE = 256
 """Rows looked at in one pass, at most."""
 LOOK_BACK = 512
+STILL_S = 30.0
+"""A head that has not moved for so long is not going back either: the slowest public chains make a
+block every 12 s."""
 ENOUGH = 4
 """After so many credited rows in a row that are still there, older ones are there as well."""
 
@@ -25,12 +32,20 @@ class Settlement:
     """Of one store, peer and swarm. Thread `outbox` only."""
 
     def __init__(
-        self, store: LedgerStore, emit: telling.Emit, peer_id: str, confirmations: int
+        self,
+        store: LedgerStore,
+        emit: telling.Emit,
+        peer_id: str,
+        confirmations: int,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """clock: seconds; tells how long the head has stood still."""
         self._store = store
         self._emit = emit
         self._peer_id = peer_id
         self._confirmations = confirmations
+        self._clock = clock
+        self._head, self._head_since = -1, 0.0
 
     def settle(self, coordinator: Coordinator) -> int:
         """Credit what is deep enough; how many rows had to go back. TransientError."""
@@ -38,7 +53,11 @@ class Settlement:
         if not rows:
             return 0
         head = coordinator.head()
-        lost = [row for row in rows if not self._holds(coordinator, row, head)]
+        if head != self._head:
+            self._head, self._head_since = head, self._clock()
+        still = self._clock() - self._head_since >= STILL_S
+        depth = 1 if still else self._confirmations
+        lost = [row for row in rows if not self._holds(coordinator, row, head, depth)]
         return self._take_back(lost)
 
     def look_back(self, coordinator: Coordinator) -> int:
@@ -58,12 +77,12 @@ class Settlement:
                 break
         return self._take_back(lost)
 
-    def _holds(self, coordinator: Coordinator, row: OutboxRow, head: int) -> bool:
-        """False when the coordinator does not have it any more."""
+    def _holds(self, coordinator: Coordinator, row: OutboxRow, head: int, depth: int) -> bool:
+        """depth: blocks from the row's own to the head that are enough. False when the coordinator does not have it any more."""
         if not row.block:  # nobody told its block: it was there by now
             self._store.confirm(row, _seen(row, head), row.code)
             return True
-        if row.block <= head < row.block + self._confirmations - 1:
+        if row.block <= head < row.block + depth - 1:
             return True
         there = is_there(coordinator, row)
         receipt = receipt_of(coordinator, row)

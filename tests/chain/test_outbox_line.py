@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from core import events
-from core.chain import line, sender
+from core.chain import line, sender, settle
 from core.chain.outbox import Outbox
 from core.errors import RefusedError, TransientError
 from tests.chain.outbox_model import OTHER, Chain, Line
@@ -230,3 +230,23 @@ def test_the_last_look_tells_what_the_last_round_came_to(
     read = [each for each in seen if isinstance(each, events.CountersRead)][-1]
     assert (read.total_reward, read.counted_reward, read.participation) == (5, 5, 1)
     assert newest(seen).rewards["credited"] == 1
+
+
+def test_a_chain_that_stands_still_is_final_after_a_while(
+    box: MakeBox, coordinator: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A devnet makes a block only when somebody sends: the last rewards would wait for ever."""
+    made = box(confirmations=3)
+    now = 0.0
+    monkeypatch.setattr(made._settlement, "_clock", lambda: now)
+    monkeypatch.setattr("core.chain.outbox.COUNTERS_EVERY_S", 0.0)
+    made.record_round(0, 0, 5, 0.5, ["a"])
+    for _ in range(4):
+        made.turn()
+    assert status(made)["winner"] == "confirmed"
+    now = settle.STILL_S - 1
+    made.turn()
+    assert status(made)["winner"] == "confirmed"
+    now = settle.STILL_S
+    made.turn()
+    assert set(status(made).values()) == {"credited"}
