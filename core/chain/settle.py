@@ -1,8 +1,8 @@
 """From confirmed to credited, and back: what a reorganisation took away is found and sent again.
 
 A submission is credited when its receipt is `confirmations` blocks deep and the coordinator itself
-still says that it has it. One that the coordinator has lost goes back to be sent. A chain that makes
-a block only when somebody sends may stand for days: after a while its head is taken for final.
+still says that it has it. One that the coordinator has lost goes back to be sent. A chain that
+makes a block only when somebody sends may stand for days: its head is final after a while.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Settlement:
         return self._take_back(lost)
 
     def _holds(self, coordinator: Coordinator, row: OutboxRow, head: int, depth: int) -> bool:
-        """depth: blocks from the row's own to the head that are enough. False when the coordinator does not have it any more."""
+        """False when the coordinator does not have it any more. depth: in blocks, that is enough."""
         if not row.block:  # nobody told its block: it was there by now
             self._store.confirm(row, _seen(row, head), row.code)
             return True
