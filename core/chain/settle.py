@@ -78,7 +78,7 @@ class Settlement:
         return self._take_back(lost)
 
     def _holds(self, coordinator: Coordinator, row: OutboxRow, head: int, depth: int) -> bool:
-        """False when the coordinator does not have it any more. depth: in blocks, that is enough."""
+        """False when the coordinator has it no more. depth: in blocks, that is enough."""
         if not row.block:  # nobody told its block: it was there by now
             self._store.confirm(row, _seen(row, head), row.code)
             return True
