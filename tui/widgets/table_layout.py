@@ -53,7 +53,7 @@ def layout(columns: Sequence[Column], width: int, first: int = 0) -> Layout:
     left = width - sum(columns[n].width + 1 for n in fixed) + 1
     for n in others[first:]:
         left -= columns[n].width + 1
-        if left < 0 and len(kept) > 1:
+        if left < 0 and kept:
             left += columns[n].width + 1
             break
         kept.append(n)
