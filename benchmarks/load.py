@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -181,7 +182,7 @@ def _latency(name: str, calls: list[Call]) -> Latency:
 
 
 def _mended(db: Path) -> int:
-    with sqlite3.connect(f"file:{db}?mode=ro", uri=True) as tables:
+    with closing(sqlite3.connect(f"file:{db}?mode=ro", uri=True)) as tables:
         query = "SELECT COUNT(*) FROM outbox WHERE status = 'credited' AND attempts > 1"
         return int(tables.execute(query).fetchone()[0])
 

@@ -10,6 +10,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def read_node(db: Path, swarm: str = "") -> Written:
     """swarm: only what belongs to it; all of it when left out."""
     rounds: dict[RoundOf, tuple[int, list[str]]] = {}
     rows: defaultdict[tuple[str, str, int, int], list[str]] = defaultdict(list)
-    with sqlite3.connect(f"file:{db}?mode=ro", uri=True) as tables:
+    with closing(sqlite3.connect(f"file:{db}?mode=ro", uri=True)) as tables:
         where = ("WHERE swarm = ?", (swarm,)) if swarm else ("", ())
         for peer, number, stage, reward, winners in tables.execute(
             f"SELECT peer_id, round, stage, reward, winners FROM ledger {where[0]}", where[1]

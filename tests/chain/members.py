@@ -17,6 +17,7 @@ import pytest
 
 import core
 from core import events
+from core.chain import codec
 from core.chain.account import Wallet
 from core.chain.chainclient import ChainClient
 from core.chain.devnet import Devnet
@@ -46,13 +47,28 @@ class OwnDevnet:
     def __init__(self, folder: Path, port: int = 0, owner: bytes = b"\x07" * 32) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.evm = Evm(folder)
-        self._client = ChainClient(self.evm, Wallet(owner, folder))
+        self._owner = Wallet(owner, folder)
+        self._client = ChainClient(self.evm, self._owner)
         self._devnet = Devnet(RpcMethods(self.evm), port)
         self._devnet.start()
         self.port = self._devnet.port
         self.url = self._devnet.url
         self.contract = self._client.contract
         self.rpc = Rpc(self.url, 30.0)
+
+    def signed(self, function: str, *arguments: Any) -> str:
+        """The hex of a transaction of the owner to the contract, not sent."""
+        transaction = {
+            "chainId": self.evm.chain_id,
+            "nonce": self.rpc.quantity("eth_getTransactionCount", self._owner.address, "latest"),
+            "to": self.contract,
+            "value": 0,
+            "gas": 500_000,
+            "maxFeePerGas": 2 * self.evm.base_fee() + 1,
+            "maxPriorityFeePerGas": 0,
+            "data": "0x" + codec.encode(function, *arguments).hex(),
+        }
+        return "0x" + self._owner.sign(transaction).hex()
 
     def advance(self) -> None:
         self._client.send("updateStageAndRound")
