@@ -34,6 +34,7 @@ exit codes: 0 done, 1 failed (a sentence says why), 2 wrong usage or configurati
 def build_parser() -> argparse.ArgumentParser:
     from core.arguments_account import add_account
     from core.arguments_chain import add_swarm
+    from core.arguments_logs import add_logs
     from core.arguments_peers import add_peers
     from core.arguments_rewards import add_rewards
     from core.arguments_swarm import add_host, add_identity, add_invites
@@ -81,6 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_rewards(commands)
     add_peers(commands)
+    add_logs(commands)
     models = command(
         commands,
         "models",

@@ -185,6 +185,13 @@ def _rewards(args: argparse.Namespace, home: Home) -> int:
     return rewards(home, lambda: _load(args, home), choice, args.check, args.json)
 
 
+def _logs(args: argparse.Namespace, home: Home) -> int:
+    from core.logs_report import Choice, logs
+
+    choice = Choice(args.level, args.log, args.grep, args.since, args.lines, args.follow)
+    return logs(home, choice, args.json)
+
+
 def _peers(args: argparse.Namespace, home: Home) -> int:
     from core.swarm.peer_reports import peers
 
@@ -331,6 +338,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Home], int]] = {
     "run": _run,
     "status": _status,
     "rewards": _rewards,
+    "logs": _logs,
     "peers": _peers,
     "leaderboard": _leaderboard,
     "gossip": _gossip,

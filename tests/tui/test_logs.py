@@ -156,6 +156,18 @@ async def test_levels_and_search_work_together(home: Home) -> None:
         await until(pilot, lambda: isinstance(app.screen, Dashboard))
 
 
+async def test_the_place_is_kept_while_nothing_is_in_sight(home: Home) -> None:
+    write_logs(home, {"node": rounds(0, 300), "net": line(1, "INFO", "only this")})
+    async with logs(home) as (app, pilot):
+        await press(pilot, "t", *"10:01:40", "enter", shows="round   100")
+        await press(pilot, "e", shows="Nothing here")
+        await press(pilot, "a")
+        await until(pilot, lambda: cursor(app).startswith("round   100"))
+        await press(pilot, "s", "s", "s")
+        await until(pilot, lambda: cursor(app))
+        await press(pilot, "up", "enter")
+
+
 async def test_a_search_is_previewed_explained_and_given_up(home: Home) -> None:
     write_logs(home, {"node": rounds(0, 300)})
     async with logs(home) as (app, pilot):

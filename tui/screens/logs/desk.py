@@ -216,7 +216,9 @@ class Desk:
 
     def next_stream(self, step: int) -> None:
         """One log alone after the other, then all again."""
-        names = ("", *self.pages.timeline.streams)
+        timeline = self.pages.timeline
+        named = zip(timeline.streams, timeline.parts, strict=True)
+        names = ["", *(name for name, parts in named if parts)]
         now = self.pages.filter.stream
         at = names.index(now) if now in names else 0
         self._narrow(replace(self.pages.filter, stream=names[(at + step) % len(names)]))

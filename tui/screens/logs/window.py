@@ -75,13 +75,13 @@ class Window:
         height = self.size[1]
         if self.following:
             last = self.pages.last()
-            self.cursor = self._place(last)
+            self.cursor = self._place(last) or self.cursor
             self._lines = self._up_to(last, height)
         else:
-            self.cursor = self._place(self.spot_at(self.cursor))
+            self.cursor = self._place(self.spot) or self.cursor
             top = self.pages.first() if self._at_start else self.spot_at(self._top)
             if self._at_start:
-                self.cursor, self._skip = self._place(top), 0
+                self.cursor, self._skip = self._place(top) or self.cursor, 0
             elif top is not None and self._place(top) != self._top:
                 self._skip = 0
             self._lines = self._down_from(top, self._skip, height)
@@ -91,8 +91,10 @@ class Window:
         return [row for _, _, row in self._lines]
 
     def _keep_top(self) -> None:
-        self._top = self._place(self._lines[0][0]) if self._lines else None
-        self._skip = self._lines[0][1] if self._lines else 0
+        """What is in sight now; where nothing is, it stays for when there is something again."""
+        if self._lines:
+            self._top = self._place(self._lines[0][0])
+            self._skip = self._lines[0][1]
 
     def _rows(self, spot: Spot) -> list[Row]:
         group = self.pages.group(spot)
@@ -162,7 +164,7 @@ class Window:
         """Choose an entry and bring it into sight; in the middle if it was not."""
         if spot is None or self.following:
             return
-        self.cursor = self._place(spot)
+        self.cursor = self._place(spot) or self.cursor
         height = self.size[1]
         lines = self._down_from(self.spot_at(self._top), self._skip, height)
         mine = [number for number, line in enumerate(lines) if line[0] == spot]
