@@ -25,6 +25,7 @@ COMMANDS = [
     ["status"],
     ["rewards"],
     ["peers"],
+    ["logs"],
     ["models"],
     ["eval"],
     ["export"],
