@@ -107,5 +107,5 @@ def _events(journal: Journal, stop: Callable[[], bool]) -> Iterator[events.Event
         page = journal.read(after, READ_LIMIT // 10, NAMES)
         if not page:
             return
-        for after, event in page:
-            yield event
+        yield from (event for _, event in page)
+        after = page[-1][0]

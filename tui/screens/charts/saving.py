@@ -1,11 +1,26 @@
-"""Where exported charts go, and how they get there: whole, private, never over an older one."""
+"""What charts are exported as, and where to: whole, private, never over an older file."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from core.home import Home, atomic_write
+from tui.charting import svg, tables
+from tui.charting.catalogue import Chart
+from tui.charting.look import Look
+from tui.charting.sources import Source
+
+
+def exported(
+    ending: str, charts: Sequence[Chart], sources: Sequence[Source], look: Look, now: float
+) -> str:
+    """The text of the file. ending: csv or svg."""
+    if ending == "csv":
+        return tables.table(charts, sources, look)
+    day = time.strftime("%d %B %Y %H:%M", time.localtime(now))
+    return svg.picture(charts, sources, look, f"Waggle charts, {day}")
 
 
 def export_path(home: Home, ending: str, now: float) -> Path:

@@ -24,14 +24,14 @@ from textual.worker import get_current_worker
 from core.errors import WaggleError
 from core.history import Run, read_runs
 from tui import keys
-from tui.charting import ink, svg, tables, window
+from tui.charting import ink, window
 from tui.charting.dots import signs
 from tui.charting.look import Look
-from tui.charting.sources import Source, source
+from tui.charting.sources import source
 from tui.screens.charts.desk import Desk
 from tui.screens.charts.filter_line import FilterLine
 from tui.screens.charts.runs import RunsScreen, label_of
-from tui.screens.charts.saving import export_path, save
+from tui.screens.charts.saving import export_path, exported, save
 from tui.screens.charts.texts import foot, head
 from tui.text import clean
 from tui.widgets.chart_grid import ChartGrid
@@ -262,7 +262,7 @@ class ChartsScreen(Screen[None]):
         worker, look, sources = get_current_worker(), self._desk.look, self._desk.sources
         shown = self._desk.to_export()
         try:
-            text = _exported(ending, shown, sources, look, self.waggle.clock())
+            text = exported(ending, shown, sources, look, self.waggle.clock())
             path = save(export_path(self.waggle.home, ending, self.waggle.clock()), text)
         except WaggleError as error:
             told = f"{error.what}: {error.why}. {error.next_step}"
@@ -295,10 +295,3 @@ class ChartsScreen(Screen[None]):
             self.action_pan(event.steps)
         else:
             self.action_zoom(event.steps)
-
-
-def _exported(ending: str, shown: Any, sources: tuple[Source, ...], look: Look, now: float) -> str:
-    if ending == "csv":
-        return tables.table(shown, sources, look)
-    day = time.strftime("%d %B %Y %H:%M", time.localtime(now))
-    return svg.picture(shown, sources, look, f"Waggle charts, {day}")

@@ -106,5 +106,5 @@ def split(text: str, width: int) -> tuple[str, str]:
     for many in range(len(parts) - 1, 0, -1):
         if cell_len(lead := "  ".join(parts[:many])) <= width:
             return lead, "  ".join(parts[many:])
-    lead, *rest = textwrap.wrap(text, max(width, 1))
+    lead, *rest = textwrap.wrap(text, max(width, 1)) or [""]
     return lead, " ".join(rest)
