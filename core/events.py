@@ -63,6 +63,25 @@ class NodeStarted(Event):
     restarts: int = 0
     backed_up: float | None = None
     """Unix seconds of the last backup of the peer identity that is known of."""
+    settings: dict[str, float | str] = field(default_factory=dict)
+    """Those that say how it trains, as `core.grpo_settings` names them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineRead(Event):
+    """What this machine still gives the node: read after a round, at most twice a minute.
+
+    disk_free_bytes: where the home is. memory_mib: of the node's process now; memory_limit_mib:
+    what it could hold in all, by the machine, its control groups and --max-ram. account: that of
+    this home, "" where nobody submits with it; account_kept: Unix seconds of the last copy of its
+    key that is known of.
+    """
+
+    disk_free_bytes: int
+    memory_mib: float
+    memory_limit_mib: float
+    account: str = ""
+    account_kept: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,16 +237,37 @@ class GroupsSampled(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutShown(Event):
-    """One task of this round with its best and worst completion, for the screens."""
+    """One group of this round with its best and worst completion, for the screens.
+
+    Texts are excerpts: what a round shows is bounded by `core.showing.ROUND_BYTES`. name: of a
+    peer. outcome: `trained`, `no_signal` (mine, left out of the step), `spare` (admitted, but the
+    draw took others), or the reason of a rejection, with its detail; "" of earlier versions.
+    best_reward, worst_reward: None where nothing was scored. rewards: of all completions, in
+    order. chars: of the whole text; tokens: where they are known; finished: ended by the model.
+    """
 
     task: str
     peer_id: str
     question: str
     answer: str
     best: str
-    best_reward: float
+    best_reward: float | None
     worst: str
-    worst_reward: float
+    worst_reward: float | None
+    name: str = ""
+    signed: bool = True
+    outcome: str = ""
+    detail: str = ""
+    rewards: list[float] = field(default_factory=list)
+    completions: int = 0
+    best_advantage: float | None = None
+    worst_advantage: float | None = None
+    best_chars: int = 0
+    worst_chars: int = 0
+    best_tokens: int | None = None
+    worst_tokens: int | None = None
+    best_finished: bool = True
+    worst_finished: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

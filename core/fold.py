@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from core import events, fold_rewards, fold_series, fold_swarm
+from core import events, fold_rewards, fold_rollouts, fold_series, fold_swarm
 from core.bounded import MAX_TEXT, cut, put
-from core.state import IncidentLine, NodeState, Phase, Service
+from core.state import Behind, IncidentLine, NodeState, Phase, Service
 
 MAX_INCIDENTS = 100
 MAX_LOG_LINES = 400
-MAX_ROLLOUTS = 40
+MAX_CRASHES = 10
 MAX_NAMES = 64
 """Services and kinds of submissions kept."""
 
@@ -26,7 +26,8 @@ def fold(state: NodeState, event: events.Event) -> NodeState:
     """The state after `event`. Never raises; an event without a handler changes only `updated`."""
     handler = _HANDLERS.get(type(event))
     changed = handler(state, event) if handler else state
-    return replace(changed, updated=max(state.updated, event.time))
+    worked = max(state.worked, event.time) if type(event) in _ROUND_LOOP else state.worked
+    return replace(changed, updated=max(state.updated, event.time), worked=worked)
 
 
 def replay(history: Iterable[events.Event], state: NodeState | None = None) -> NodeState:
@@ -41,6 +42,7 @@ def replay(history: Iterable[events.Event], state: NodeState | None = None) -> N
 
 
 def _node_started(state: NodeState, event: events.NodeStarted) -> NodeState:
+    crashed = state.running or state.stop_reason == "failed"
     return replace(
         state,
         node=event,
@@ -49,6 +51,9 @@ def _node_started(state: NodeState, event: events.NodeStarted) -> NodeState:
         backed_up=event.backed_up,
         stop_reason="",
         paused=False,
+        crashes=(*state.crashes, event.time)[-MAX_CRASHES:] if crashed else state.crashes,
+        behind=Behind(),
+        machine=None,
         services={},
         net=None,
         phase=Phase("start", since=event.time),
@@ -98,7 +103,8 @@ def _incident(state: NodeState, event: events.Incident) -> NodeState:
             line = replace(line, first=old.first, count=old.count + 1)
         else:
             kept.append(old)
-    return replace(state, incidents=(*kept[-MAX_INCIDENTS + 1 :], line))
+    behind = Behind() if line.code == "clock_unreachable" else state.behind
+    return replace(state, incidents=(*kept[-MAX_INCIDENTS + 1 :], line), behind=behind)
 
 
 def _log_line(state: NodeState, event: events.LogLine) -> NodeState:
@@ -110,7 +116,12 @@ def _log_line(state: NodeState, event: events.LogLine) -> NodeState:
 
 
 def _clock_moved(state: NodeState, event: events.ClockMoved) -> NodeState:
-    return replace(state, round=event.round, stage=event.stage, deadline=event.deadline)
+    before, now = state.behind.round, event.round
+    behind = Behind(now)
+    if before is not None and now is not None and now - before > 1:
+        missed = state.behind.missed + now - before - 1
+        behind = Behind(now, state.behind.moves + 1, missed)
+    return replace(state, round=now, stage=event.stage, deadline=event.deadline, behind=behind)
 
 
 def _round_started(state: NodeState, event: events.RoundStarted) -> NodeState:
@@ -138,17 +149,6 @@ def _phase_progress(state: NodeState, event: events.PhaseProgress) -> NodeState:
 def _groups_sampled(state: NodeState, event: events.GroupsSampled) -> NodeState:
     series = fold_series.grow(state.series, event.round, {"truncated": event.truncated})
     return replace(state, series=series)
-
-
-def _rollout_shown(state: NodeState, event: events.RolloutShown) -> NodeState:
-    shown = replace(
-        event,
-        question=cut(event.question),
-        answer=cut(event.answer),
-        best=cut(event.best),
-        worst=cut(event.worst),
-    )
-    return replace(state, rollouts=(*state.rollouts[-MAX_ROLLOUTS + 1 :], shown))
 
 
 def _step_trained(state: NodeState, event: events.StepTrained) -> NodeState:
@@ -202,16 +202,19 @@ _HANDLERS: dict[type[events.Event], Callable[[NodeState, Any], NodeState]] = {
     events.NodeStopped: _node_stopped,
     events.ServiceChanged: _service_changed,
     events.NetChanged: _net_changed,
+    events.MachineRead: lambda state, event: replace(
+        state, machine=replace(event, account=cut(event.account, 80))
+    ),
     events.ModelLoaded: fold_series.model_loaded,
     events.Paused: lambda state, event: replace(state, paused=True),
-    events.Resumed: lambda state, event: replace(state, paused=False),
+    events.Resumed: lambda state, event: replace(state, paused=False, behind=Behind()),
     events.Incident: _incident,
     events.LogLine: _log_line,
     events.RoundStarted: _round_started,
     events.PhaseChanged: _phase_changed,
     events.PhaseProgress: _phase_progress,
     events.GroupsSampled: _groups_sampled,
-    events.RolloutShown: _rollout_shown,
+    events.RolloutShown: fold_rollouts.shown,
     events.StepTrained: _step_trained,
     events.StepSkipped: _step_skipped,
     events.RoundFinished: _round_finished,
@@ -225,3 +228,13 @@ _HANDLERS: dict[type[events.Event], Callable[[NodeState, Any], NodeState]] = {
     **fold_rewards.HANDLERS,
     **fold_swarm.HANDLERS,
 }
+
+_ROUND_LOOP = frozenset(
+    {
+        *(events.NodeStarted, events.ModelLoaded, events.Paused, events.Resumed),
+        *(events.ClockMoved, events.RoundStarted, events.PhaseChanged, events.PhaseProgress),
+        *(events.GroupsSampled, events.RolloutShown, events.StepTrained, events.StepSkipped),
+        *(events.Evaluated, events.CheckpointSaved, events.RoundFinished),
+    }
+)
+"""What only a round loop that is alive tells; the network and the outbox go on without it."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from core.health_words import Told
 from core.rewards_words import differs, ether, rounds_left
 from core.state import NodeState, Submission
 
@@ -18,7 +19,8 @@ LOW_ROUNDS = 50
 """Submissions that the balance must last for, at least."""
 CHOSEN = "ReadOnly"
 
-Told = tuple[str, str] | None
+GROWING = 20
+"""Submissions on their way at once, and none settled meanwhile, from which it is a queue."""
 
 
 def not_counted(state: NodeState) -> Told:
@@ -65,6 +67,8 @@ def gas_low(state: NodeState) -> Told:
 def queue(state: NodeState, now: float) -> Told:
     """Submissions wait for long, or more and more of them do."""
     rows = list(_open(state))
+    if told := _growing(state, rows):
+        return told
     waiting = [row for row in rows if now - row.since > QUEUE_S]
     if not waiting:
         return None
@@ -75,6 +79,23 @@ def queue(state: NodeState, now: float) -> Told:
         f"{many} waited up to {oldest:.0f} min for the chain{error.rstrip('. ')}",
         "They are kept and sent when the chain answers; see `waggle rewards`, and check"
         " chain.rpc_url with `waggle doctor`",
+    )
+
+
+def _growing(state: NodeState, rows: list[Submission]) -> Told:
+    """Rounds are trained faster than their submissions get through."""
+    if len(rows) < GROWING:
+        return None
+    done = max((row.changed for row in state.ledger.settled), default=0.0)
+    since = sorted(row.since for row in rows)[-GROWING]
+    if done >= since:
+        return None
+    error = next((f": {row.error}" for row in reversed(rows) if row.error), "")
+    return (
+        f"The outbox grows: {len(rows)} submissions wait, and none of the newest got"
+        f" through{error.rstrip('. ')}",
+        "They are kept; see `waggle rewards` for what stands in the way, or send fewer:"
+        " chain.submit_every_rounds",
     )
 
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 
 import core
-from core import events, free_memory, logs, narrate, pools, supervisor
+from core import events, free_memory, grpo_settings, logs, narrate, pools, supervisor
 from core.account.unlock import Unlocked
 from core.chain_room import ChainRoom, LocalClock
 from core.commands import Commands
@@ -19,6 +19,7 @@ from core.config import Effective
 from core.gate.plausibility import Plausibility
 from core.gate.remembered import Remembered
 from core.home import Home, HomeLock
+from core.identity.identities import backup_note
 from core.identity.lock import IdentityLock
 from core.journal import Journal
 from core.net_room import NetRoom
@@ -26,6 +27,7 @@ from core.parts import Clock, Parts
 from core.protocols import Interrupted
 from core.schema import Config
 from core.siblings import Siblings
+from core.surroundings import Surroundings
 from core.swarm import hosting
 from core.training_room import TrainingRoom
 from core.worker import NodeWorker
@@ -57,7 +59,6 @@ class Node:
         self._journal: Journal | None = None
         self._worker = NodeWorker(self._build, self.commands, self.emit, max_rounds)
         self._closers: list[Callable[[], None]] = []
-        self._backed_up: float | None = None
         self._closed = False
 
     # --- life ---------------------------------------------------------------------------------
@@ -65,7 +66,6 @@ class Node:
     def start(self) -> None:
         """Take the home and start the threads. WaggleError when the home cannot be used."""
         from core.chain.account import address_of
-        from core.identity import identities
         from core.net.identity import load_or_create
 
         self.home.create()
@@ -77,8 +77,8 @@ class Node:
             lock.acquire()
             self._identity_lock = lock
             account = address_of(self.home.account) or ""
-            note = identities.backup_note(self.home, self.identity.peer_id)
-            self._backed_up = note.time if note else None
+            note = backup_note(self.home, self.identity.peer_id)
+            backed_up = note.time if note else None
             self._journal = Journal(self.home.db, self.bus)
             self._journal.start()
         except BaseException:
@@ -96,7 +96,8 @@ class Node:
                 swarm=self.config.swarm.name,
                 account=account,
                 restarts=supervisor.restarts(),
-                backed_up=self._backed_up,
+                backed_up=backed_up,
+                settings=grpo_settings.of(self.config),
             )
         )
         self._worker.start()
@@ -146,17 +147,6 @@ class Node:
         """Onto the bus, and into the log in words. Any thread; never raises for a full disk."""
         self.bus.emit(event)
         narrate.log(event)
-        if isinstance(event, events.RoundFinished):
-            self._look_for_backup()
-
-    def _look_for_backup(self) -> None:
-        """`waggle identity backup` runs beside the node: see once a round whether it has."""
-        from core.identity.identities import backup_note
-
-        note = backup_note(self.home, self.identity.peer_id)
-        if note is not None and note.time != self._backed_up:
-            self._backed_up = note.time
-            self.emit(events.IdentityBackedUp(made=note.time))
 
     # --- building, in the worker thread -------------------------------------------------------
 
@@ -206,6 +196,26 @@ class Node:
             rss_mib=_rss_mib,
             remembered=remembered,
             doubts=Plausibility(training.engine, training.game, self.config.admission),
+            surroundings=self._surroundings(),
+        )
+
+    def _surroundings(self) -> Surroundings:
+        from core.chain.account import address_of
+
+        chain = self.config.chain
+        submits = chain.enabled and chain.coordinator == "wallet"
+
+        def account() -> str:
+            return (address_of(self.home.account) or "") if submits else ""
+
+        note = backup_note(self.home, self.identity.peer_id)
+        return Surroundings(
+            self.home,
+            self.config,
+            self.emit,
+            peer_id=self.identity.peer_id,
+            account=account,
+            backed_up=note.time if note else None,
         )
 
     def _start_siblings(
@@ -230,9 +240,7 @@ class Node:
                 ]
             return given
 
-        siblings = Siblings(
-            self.home, self.effective.profile, self.emit, self._unlocked.passphrase
-        )
+        siblings = Siblings(self.home, self.effective.profile, self.emit, self._unlocked.passphrase)
         self._closers.append(siblings.stop)
         siblings.start(self.config.swarm.nodes - 1, settings, self.config.training.seed)
         return siblings

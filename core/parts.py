@@ -17,6 +17,7 @@ from core.gate.remembered import Remembered
 from core.protocols import Engine, EvalReport, Exchange, Game, StepReport
 from core.rollouts import RolloutGroup, Task, TaskId
 from core.schema import Config
+from core.surroundings import Surroundings
 
 
 class Clock(Protocol):
@@ -60,6 +61,8 @@ class Parts:
     remembered: Remembered = field(default_factory=Remembered)
     doubts: Doubts | None = None
     """The local model's opinion of foreign groups; None asks nobody."""
+    surroundings: Surroundings | None = None
+    """Disk, memory and the copies of the keys; None looks at nothing."""
     close: Callable[[], None] = lambda: None
 
 

@@ -28,6 +28,19 @@ class Phase:
 
 
 @dataclass(frozen=True)
+class Behind:
+    """Rounds that the swarm played without this node, since it last was where the swarm is.
+
+    round: the coordinator's newest, as read here; None before the first one. moves: times in a row
+    that the clock had gone on by more than one round; missed: rounds that passed meanwhile.
+    """
+
+    round: int | None = None
+    moves: int = 0
+    missed: int = 0
+
+
+@dataclass(frozen=True)
 class Peer:
     """One peer and what became of its contributions, summed over rounds.
 
@@ -175,8 +188,12 @@ class NodeState:
     """Unix seconds of the last backup of the peer identity; None when none is known of."""
     stop_reason: str = ""
     paused: bool = False
+    crashes: tuple[float, ...] = ()
+    """Unix times of the newest starts after an end that nobody had asked for."""
     updated: float = 0.0
     """Unix time of the newest event."""
+    worked: float = 0.0
+    """Unix time of the newest sign of life of the round loop."""
 
     round: int | None = None
     stage: int = 0
@@ -187,6 +204,7 @@ class NodeState:
     last_round: events.RoundFinished | None = None
     last_skip: events.StepSkipped | None = None
     skips_in_a_row: int = 0
+    behind: Behind = Behind()
     step: int = 0
 
     series: Mapping[str, Series] = field(default_factory=dict)
@@ -208,10 +226,12 @@ class NodeState:
     checkpoint: events.CheckpointSaved | None = None
     services: Mapping[str, Service] = field(default_factory=dict)
     net: events.NetChanged | None = None
+    machine: events.MachineRead | None = None
     incidents: tuple[IncidentLine, ...] = ()
     """Newest last."""
     log: tuple[events.LogLine, ...] = ()
     rollouts: tuple[events.RolloutShown, ...] = ()
+    """Of the last rounds, newest last."""
 
     def series_of(self, name: str) -> Series:
         """The named series, empty when there is none."""

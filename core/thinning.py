@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 from core import events, fold_swarm
 from core.fold import replay
+from core.fold_rollouts import MAX_SHOWN
 from core.merged_rounds import merge, span
 
 STARTS = ("node_started", "model_loaded")
@@ -27,7 +28,13 @@ Row = tuple[int, str, str]
 SPARED = (*ROUNDS, *STARTS, "history_thinned")
 COUNTED = ("peer_seen", "group_admitted", "group_rejected")
 """What of the details is added up."""
-REPLACED = {"leaderboard_read": 1, "gossip_heard": 3, "rewards_counted": 1}
+REPLACED = {
+    "leaderboard_read": 1,
+    "gossip_heard": 3,
+    "rewards_counted": 1,
+    "machine_read": 1,
+    "rollout_shown": MAX_SHOWN,
+}
 """Events of which only so many, the newest, mean anything."""
 
 

@@ -1,4 +1,4 @@
-"""What follows a round on a schedule: checkpoints and the held-out evaluation."""
+"""What follows a round on a schedule: checkpoints, the held-out evaluation, a look around."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Upkeep:
         self._emit = emit
         self._stop = stop
         self._saved_step = parts.engine.step
+        self._look_around()
 
     def after_round(self, finished: int, round: int, stage: int) -> None:
         """Save and evaluate when it is time. Interrupted when the stop event ends an evaluation.
@@ -38,11 +39,16 @@ class Upkeep:
         every = self._parts.config.eval.every_rounds
         if every and finished % every == 0:
             self._evaluate(round)
+        self._look_around()
 
     def at_end(self, round: int, stage: int) -> None:
         """A clean stop keeps what was trained since the last scheduled checkpoint."""
         if self._saved_step != self._parts.engine.step:
             self._save(round, stage)
+
+    def _look_around(self) -> None:
+        if self._parts.surroundings is not None:
+            self._parts.surroundings.look()
 
     def _save(self, round: int, stage: int) -> None:
         """A checkpoint that cannot be written is told and leaves the older one as it is."""

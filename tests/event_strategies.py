@@ -29,6 +29,7 @@ KINDS = {
     int | None: st.none() | INTEGER,
     float | None: st.none() | NUMBER,
     list[str]: st.lists(TEXT, max_size=4),
+    list[float]: st.lists(NUMBER, max_size=4),
     dict[str, float]: st.dictionaries(TEXT, NUMBER, max_size=4),
     dict[str, float | str]: st.dictionaries(TEXT, NUMBER | TEXT, max_size=4),
     dict[str, Any]: ROW,

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core import bounded, events, fold, fold_rewards, fold_series, fold_swarm
+from core import bounded, events, fold, fold_rewards, fold_rollouts, fold_series, fold_swarm
 from core.state import NodeState
 from tests.event_strategies import any_event
 
@@ -189,7 +189,7 @@ def test_no_sequence_of_events_breaks_the_fold_or_its_bounds(history: list[event
     state = fold.replay(history)
     assert len(state.log) <= fold.MAX_LOG_LINES
     assert len(state.incidents) <= fold.MAX_INCIDENTS
-    assert len(state.rollouts) <= fold.MAX_ROLLOUTS
+    assert len(state.rollouts) <= fold_rollouts.MAX_SHOWN
     assert len(state.ledger.pending) <= fold_rewards.MAX_PENDING
     assert len(state.ledger.settled) <= fold_rewards.MAX_SETTLED
     assert len(state.series) <= fold_series.MAX_SERIES

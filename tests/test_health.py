@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core import events, fold
-from core.health import verdict
+from core.health import NOTHING_TO_DO, verdict
 from core.state import NodeState
 from tests.event_strategies import any_event
 from tests.test_fold import finished, started, submission
@@ -185,7 +185,7 @@ CASES = [
 def test_the_verdict(name: str, history: list[events.Event], level: str, part: str) -> None:
     told = verdict(fold.replay(history), NOW)
     assert (told.level, part in told.reason) == (level, True), told
-    assert level in ("healthy", "starting") or told.next_step
+    assert told.next_step
 
 
 def test_a_killed_node_is_down() -> None:
@@ -204,6 +204,7 @@ def test_there_is_always_a_verdict(history: list[events.Event], now: float, aliv
     told = verdict(fold.replay(history), now, alive)
     assert told.level in ("healthy", "degraded", "down", "starting", "paused")
     assert told.reason
+    assert told.next_step
 
 
 def test_a_key_without_a_backup_is_a_hint_and_no_illness() -> None:
@@ -212,10 +213,11 @@ def test_a_key_without_a_backup_is_a_hint_and_no_illness() -> None:
     assert told.level == "healthy"
     assert "waggle identity backup" in told.next_step
     made = events.IdentityBackedUp(made=NOW - 90, time=NOW - 1)
-    assert verdict(fold.replay(up(*rounds, made)), NOW).next_step == ""
-    assert verdict(fold.replay(up(*rounds[:3])), NOW).next_step == "", "nothing to lose yet"
+    assert verdict(fold.replay(up(*rounds, made)), NOW).next_step == NOTHING_TO_DO
+    told = verdict(fold.replay(up(*rounds[:3])), NOW)
+    assert told.next_step == NOTHING_TO_DO, "nothing to lose yet"
     again = [started(time=NOW - 9, backed_up=NOW - 90), finished(99, time=NOW - 2)]
-    assert verdict(fold.replay([*up(*rounds), *again]), NOW).next_step == ""
+    assert verdict(fold.replay([*up(*rounds), *again]), NOW).next_step == NOTHING_TO_DO
 
 
 def test_a_node_that_only_reads_says_so_while_it_is_well() -> None:

@@ -1,0 +1,138 @@
+"""What the GRPO doctor looks at: means over the last rounds, and the settings behind them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.health_words import many, number
+from core.series import GAP, Series
+from core.state import NodeState
+
+WINDOW = 10
+"""Rounds that are looked at: one round says little, and what was mended must show soon."""
+FEWEST = 3
+"""With fewer there is nothing to judge."""
+SEEN = (
+    *("frac_reward_zero_std", "solved_none", "solved_all", "reward_mean", "entropy", "kl"),
+    *("approx_kl", "clip_ratio_low", "clip_ratio_high", "truncated_fraction", "weights_changed"),
+    *("logprob_gap_mean", "importance_capped", "importance_weight_max"),
+)
+"""Metrics by their names in `core/training/metrics.py`."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """rounds: so many, at most `WINDOW`. means: by name; a metric that nobody told is not there."""
+
+    rounds: int
+    means: Mapping[str, float]
+    state: NodeState
+
+    def __getitem__(self, name: str) -> float | None:
+        return self.means.get(name)
+
+    # --- what they say ------------------------------------------------------------------------
+
+    @property
+    def silent(self) -> float | None:
+        """Share of groups without a signal."""
+        return self["frac_reward_zero_std"]
+
+    @property
+    def clipped(self) -> float | None:
+        """Share of tokens; None where nothing was told."""
+        low, high = self["clip_ratio_low"], self["clip_ratio_high"]
+        return None if low is None and high is None else (low or 0.0) + (high or 0.0)
+
+    @property
+    def cut_off(self) -> float | None:
+        return self["truncated_fraction"]
+
+    @property
+    def sentence(self) -> str:
+        """All that is known, most telling first."""
+        told = [f"{name} {value}" for name, value in self.parts]
+        return f"Last {many(self.rounds, 'round')}: {', '.join(told)}"
+
+    @property
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        """(name, value) of what is known."""
+        kl = self["kl"]
+        found = (
+            ("no signal", _share(self.silent)),
+            ("entropy", _nats(self["entropy"])),
+            ("clipped", _share(self.clipped)),
+            ("cut off", _share(self.cut_off)),
+            ("KL", _nats(self["approx_kl"]) if kl is None else f"{kl:.2f} to the start"),
+            ("mismatch", _nats(self["logprob_gap_mean"])),
+            ("weights up to", _times(self["importance_weight_max"])),
+        )
+        return tuple((name, value) for name, value in found if value)
+
+    # --- the settings -------------------------------------------------------------------------
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        return self.state.node.settings if self.state.node is not None else {}
+
+    def real(self, name: str) -> float | None:
+        """A setting that is a number between 0 and a million; None where it is not known."""
+        value = number(self.settings, name, -1.0)
+        return value if 0 <= value <= 1e6 else None
+
+    def text(self, name: str) -> str:
+        value = self.settings.get(name)
+        return value if isinstance(value, str) else ""
+
+    def put(self, name: str, value: str) -> str:
+        """`set game.generations to 16 (it is 8)`."""
+        old = self.settings.get(name)
+        known = f"{old:g}" if isinstance(old, float) else str(old)[:40]
+        return f"set {name} to {value}" + (f" (it is {known})" if old is not None else "")
+
+    def lower_rate(self) -> str:
+        """A third of the learning rate that is in use."""
+        model = self.state.model
+        lora = model is not None and model.recipe.startswith("LoRA")
+        name = f"training.{'lora_' if lora else ''}learning_rate"
+        rate = self.real(name)
+        return self.put(name, f"{rate / 3:.1g}") if rate else f"lower {name} to a third"
+
+
+def figures(state: NodeState) -> Figures | None:
+    """Of the last rounds; None while there are too few."""
+    rounds = min(WINDOW, len(tail(state.series_of("frac_reward_zero_std"))))
+    if rounds < FEWEST:
+        return None
+    means = {}
+    for name in SEEN:
+        values = tail(state.series_of(name))
+        if values:
+            means[name] = sum(values) / len(values)
+    return Figures(rounds, means, state)
+
+
+def tail(series: Series, most: int = WINDOW) -> list[float]:
+    """The newest numbers among the newest `most` points."""
+    return [value for value in series.y[-most:] if value != GAP]
+
+
+def percent(share: float | None) -> str:
+    """`62 %`; a share that is not quite nothing is not told as nothing."""
+    value = 100 * (share or 0.0)
+    return f"{value:.0f} %" if value >= 1 or value <= 0 else "under 1 %"
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else percent(value)
+
+
+def _nats(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.2f}" if abs(value) >= 0.1 or value == 0 else f"{value:.3f}"
+
+
+def _times(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"

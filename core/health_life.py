@@ -1,0 +1,179 @@
+"""Does it live: the rules of the verdict about the process, its services and its round loop. Pure.
+
+A rule gives a whole verdict, for here the levels differ, or None when its part is well.
+"""
+
+from __future__ import annotations
+
+import statistics
+
+from core.health_words import Verdict, duration, many, sentence
+from core.series import GAP
+from core.state import IncidentLine, NodeState
+
+STARTING_S = 180.0
+"""A start that takes longer than this is told as a trouble."""
+STALLED_S = 300.0
+FIRST_ROUND_S = 1800.0
+"""A round loop whose usual pace nobody knows yet may be silent for so long."""
+PATIENCE = 8
+"""So many usual rounds without a sign of life are too many."""
+RECENT_S = 300.0
+CRASHES, CRASHES_S = 3, 3600.0
+"""So many ends that nobody asked for, in so many seconds, will not mend themselves."""
+
+NEEDED = ("model", "scorer")
+"""Services without which nothing is trained."""
+SERVICE_STEPS = {
+    "chain": "Rewards are kept here until the chain answers; check chain.rpc_url",
+    "net": "Training goes on alone; check your connection and net.bootnodes",
+    "journal": "Free some disk space",
+}
+AGAIN = "Start it again with ./waggle"
+SEE_LOG = "See the log for the cause: waggle doctor checks this machine"
+
+
+def never(state: NodeState, now: float, alive: bool) -> Verdict | None:
+    if state.node is not None:
+        return None
+    if alive and state.updated:
+        return Verdict("starting", "The node is starting", "It goes on by itself")
+    return Verdict("down", "No node has run here yet", "Start one with ./waggle")
+
+
+def ended(state: NodeState, now: float, alive: bool) -> Verdict | None:
+    if state.running and alive:
+        return None
+    if state.running:
+        return Verdict(
+            "down",
+            "The node ended without a word: it was killed, or the machine went down",
+            f"{AGAIN}; it goes on where it was",
+        )
+    if state.stop_reason == "asked":
+        return Verdict("down", "The node was stopped", AGAIN)
+    worst = _last_error(state)
+    if worst is None:
+        return Verdict("down", "The node failed", "See logs/node.log, then start it again")
+    return Verdict("down", _reason(worst), worst.next_step or AGAIN)
+
+
+def paused(state: NodeState, now: float, alive: bool) -> Verdict | None:
+    told = Verdict("paused", "Paused at a round boundary", "Press p to go on")
+    return told if state.paused else None
+
+
+def service_down(state: NodeState, now: float, alive: bool) -> Verdict | None:
+    for name in NEEDED:
+        service = state.services.get(name)
+        if service is not None and service.status == "down":
+            return Verdict("down", sentence(f"The {name} is down", service.detail), SEE_LOG)
+    return None
+
+
+def starting(state: NodeState, now: float, alive: bool) -> Verdict | None:
+    started = state.node.time if state.node else now
+    last = state.last_round
+    if (last is not None and last.time >= started) or state.round_started >= started:
+        return None
+    if _recent_error(state, now) is not None:
+        return None
+    waited = now - started
+    slow = {n: s for n, s in state.services.items() if s.status == "starting"}
+    names = [f"{name} ({s.detail})" if s.detail else name for name, s in slow.items()]
+    if waited <= STARTING_S:
+        return Verdict("starting", "The node is starting", "It goes on by itself")
+    waits_for = f"waiting for {', '.join(names)}" if names else "the first round has not begun"
+    return Verdict(
+        "degraded",
+        f"The node has been starting for {duration(waited)}: {waits_for}",
+        "See the log; a large model takes minutes to load, a network may be unreachable",
+    )
+
+
+def stalled(state: NodeState, now: float, alive: bool) -> Verdict | None:
+    """The round loop gives no sign of life. What the network or the outbox tell is none."""
+    phase, patience = state.phase, _patience(state)
+    if phase.name in ("wait", "paused"):
+        if phase.since and now - phase.since > patience:
+            return Verdict(
+                "degraded",
+                sentence(f"Waiting for {duration(now - phase.since)}", phase.detail),
+                "Check that the coordinator's clock moves: `waggle doctor`",
+            )
+        return None
+    newest = max(state.worked, phase.since)
+    if newest and now - newest > patience:
+        what = f" in phase {phase.name}" if phase.name else ""
+        return Verdict(
+            "degraded",
+            f"Nothing has happened for {duration(now - newest)}{what}",
+            "See the log; if the machine was asleep, it goes on by itself, else start it again",
+        )
+    return None
+
+
+def _patience(state: NodeState) -> float:
+    last, seconds = state.last_round, state.series_of("seconds").y[-20:]
+    known = [value for value in seconds if value != GAP]
+    if last is None or not known:
+        return FIRST_ROUND_S
+    usual = max(last.seconds + last.wait_s, statistics.median(known))
+    return max(STALLED_S, PATIENCE * usual)
+
+
+def restarting(state: NodeState, now: float, alive: bool) -> Verdict | None:
+    recent = [at for at in state.crashes if now - at <= CRASHES_S]
+    if len(recent) < CRASHES:
+        return None
+    worst = _last_error(state)
+    why = _reason(worst) if worst is not None and worst.last >= recent[0] - CRASHES_S else ""
+    span = duration(max(0.0, now - recent[0]))
+    return Verdict(
+        "degraded",
+        sentence(f"The node ended {many(len(recent), 'time')} within {span} unasked", why),
+        (worst.next_step if why and worst is not None else "") or SEE_LOG,
+    )
+
+
+def failing(state: NodeState, now: float, alive: bool) -> Verdict | None:
+    worst = _recent_error(state, now)
+    return (
+        None if worst is None else Verdict("degraded", _reason(worst), worst.next_step or SEE_LOG)
+    )
+
+
+def service_ill(state: NodeState, now: float, alive: bool) -> Verdict | None:
+    for name, service in state.services.items():
+        if service.status in ("down", "degraded"):
+            step = "It is started again by itself; see the log if it is not"
+            return Verdict(
+                "degraded",
+                sentence(f"{_service_name(name)} is {service.status}", service.detail),
+                SERVICE_STEPS.get(name, step),
+            )
+    return None
+
+
+def _last_error(state: NodeState) -> IncidentLine | None:
+    return next((line for line in reversed(state.incidents) if line.level == "error"), None)
+
+
+def _recent_error(state: NodeState, now: float) -> IncidentLine | None:
+    """The newest error that no finished round has outlived."""
+    worst = _last_error(state)
+    if worst is None or now - worst.last > RECENT_S:
+        return None
+    started = state.node.time if state.node else 0.0
+    finished = state.last_round.time if state.last_round else 0.0
+    return worst if worst.last >= max(started, finished) else None
+
+
+def _reason(line: IncidentLine) -> str:
+    times = f" ({line.count} times)" if line.count > 1 else ""
+    return sentence((line.what or line.code or "Something failed") + times, line.why)
+
+
+def _service_name(name: str) -> str:
+    names = {"net": "The network", "chain": "The chain", "services": "The swarm's services"}
+    return names.get(name, f"The {name}" if not name.startswith("node-") else name.capitalize())

@@ -1,0 +1,73 @@
+"""Is it where the swarm is: the rules of the verdict about rounds, company and clocks. Pure."""
+
+from __future__ import annotations
+
+from core.health_words import Told, duration, many
+from core.net.skew import Skew
+from core.net.skew import sentence as skew_sentence
+from core.state import NodeState
+
+MOVES, MISSED = 2, 4
+"""One long round happens to everybody; to miss so many rounds in so many moves is a habit."""
+OVERDUE_S = 60.0
+ALONE_S = 600.0
+ALONE_ROUNDS = 3
+TRAINING = ("sample", "publish", "gather", "admit", "update")
+FASTER = (
+    "Train less in a round: lower game.groups or sampling.max_new_tokens, or take a smaller model"
+)
+
+
+def behind(state: NodeState, now: float) -> Told:
+    """The swarm goes on without this node."""
+    told = state.behind
+    if told.moves >= MOVES and told.missed >= MISSED:
+        played = told.moves + told.missed
+        return (
+            f"Behind the swarm: it played {many(played, 'round')} while this node trained"
+            f" {told.moves}",
+            FASTER,
+        )
+    late = now - state.deadline if state.deadline is not None else 0.0
+    if late > OVERDUE_S and state.phase.name in TRAINING and state.round is not None:
+        return (
+            f"Behind the swarm: round {state.round} was over {duration(late)} ago, and this node"
+            " still trains it",
+            FASTER,
+        )
+    return None
+
+
+def alone(state: NodeState, now: float) -> Told:
+    """Nobody shares, where others are known or were given. A swarm of one is no illness."""
+    net, node, last = state.net, state.node, state.last_round
+    if net is None or node is None or not node.settings.get("game.foreign_groups", 1):
+        return None
+    met = max((peer.last_seen for peer in state.peers.values()), default=0.0)
+    if not (met or net.peers or net.bootnodes):
+        return None
+    round_s = last.seconds + last.wait_s if last is not None else 0.0
+    lonely_s = now - max(node.time, met)
+    if lonely_s <= max(ALONE_S, ALONE_ROUNDS * round_s):
+        return None
+    if net.peers:
+        connected = many(net.peers, "node is", "nodes are")
+        return (
+            f"No other node has shared rollouts for {duration(lonely_s)}, though {connected}"
+            " connected: this node learns from its own answers only",
+            "See who is there: waggle peers. They may be in another round, or be bootnodes only",
+        )
+    return (
+        f"No peers: no other node has been there for {duration(lonely_s)}, this node learns from"
+        " its own answers only",
+        "See which bootnodes answer: waggle doctor net; or ask for a fresh invite",
+    )
+
+
+def clock_skew(state: NodeState, now: float) -> Told:
+    """This machine's clock differs from the others': their records look stale, and mine to them."""
+    net = state.net
+    if net is None or net.skew_peers < 1:
+        return None
+    what, step = skew_sentence(Skew(net.skew_s, net.skew_peers))
+    return (what[0].upper() + what[1:], step) if what else None

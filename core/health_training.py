@@ -1,0 +1,85 @@
+"""Does it learn, and as fast as it used to: the rules of the verdict about training. Pure.
+
+What the GRPO doctor calls grave is what is told here; its thresholds are in `grpo_doctor.py`.
+"""
+
+from __future__ import annotations
+
+import statistics
+
+from core.grpo_doctor import Diagnosis, diagnose
+from core.grpo_figures import tail
+from core.health_words import Told, sentence
+from core.state import NodeState
+
+NO_SIGNAL_ROUNDS = 10
+NEWEST, EARLIER, ENOUGH = 5, 300, 30
+"""The newest rounds against those before them, of which there must be enough."""
+SLOWER, SLOWER_S = 2.0, 1.0
+"""Twice as long, and longer by more than this: below it nobody minds."""
+
+
+def not_finite(state: NodeState, now: float) -> Told:
+    """A loss or a gradient that is no number."""
+    return _grave(diagnose(state), ("not_finite",))
+
+
+def no_step(state: NodeState, now: float) -> Told:
+    """Round after round without a training step."""
+    if state.skips_in_a_row < NO_SIGNAL_ROUNDS:
+        return None
+    why = state.last_skip.reason if state.last_skip else ""
+    return (
+        f"No training step for {state.skips_in_a_row} rounds ({why})",
+        "All answers earn the same: choose easier or harder tasks, or more generations",
+    )
+
+
+def learning(state: NodeState, now: float) -> Told:
+    """What the doctor finds grave in the last rounds, while there are rounds at all."""
+    return _grave(diagnose(state))
+
+
+def _grave(told: Diagnosis, codes: tuple[str, ...] = ()) -> Told:
+    for finding in told.findings:
+        if finding.grave and (not codes or finding.code in codes):
+            return finding.what, finding.change[0].upper() + finding.change[1:]
+    return None
+
+
+def slow(state: NodeState, now: float) -> Told:
+    """Rounds take much longer than they did on this very node, waiting excluded."""
+    seconds = tail(state.series_of("seconds"), EARLIER)
+    if len(seconds) < ENOUGH + NEWEST:
+        return None
+    usual, here = statistics.median(seconds[:-NEWEST]), statistics.median(seconds[-NEWEST:])
+    if here < SLOWER * usual or here - usual < SLOWER_S:
+        return None
+    what = f"Rounds take {here:.1f} s, {here / max(usual, 1e-3):.1f} times as long as they did"
+    longer = _times(state, "completion_length_mean")
+    if longer is not None and longer > SLOWER / 1.3:
+        return (
+            sentence(what, f"the answers are {longer:.1f} times as long"),
+            "That is the model's doing; sampling.max_new_tokens caps it",
+        )
+    speed = _times(state, "tokens_per_s")
+    why = f"it samples at {100 * speed:.0f} % of its usual speed" if speed and speed < 0.7 else ""
+    return (
+        sentence(what, why),
+        "See what else runs here (top), and whether the machine is hot or on battery",
+    )
+
+
+def _times(state: NodeState, name: str) -> float | None:
+    """The newest values over the usual ones."""
+    values = tail(state.series_of(name), EARLIER)
+    if len(values) < ENOUGH + NEWEST:
+        return None
+    usual = statistics.median(values[:-NEWEST])
+    return statistics.median(values[-NEWEST:]) / usual if usual > 0 else None
+
+
+def hint(state: NodeState) -> str:
+    """What the doctor would change while nothing is grave."""
+    told = diagnose(state)
+    return told.advice if told.findings else ""
