@@ -73,6 +73,11 @@ def _types() -> dict[str, Any]:
     }
 
 
+def kind_of(key: str) -> Any:
+    """The type of a setting: str, bool, int, float or list[str]."""
+    return _types()[key]
+
+
 def value_of(config: Config, key: str) -> Any:
     section, name = key.split(".")
     return getattr(getattr(config, section), name)
@@ -135,14 +140,20 @@ def require_complete(effective: Effective) -> None:
 def save_user_config(home: Home, values: Mapping[str, Any]) -> None:
     """Write the home's config.yaml, whole: `{"profile": "solo", "model": {"id": "..."}}`.
 
+    What was written there by hand (comments) is gone: `settings_edit` keeps it.
     Everything is checked first; ConfigError leaves the old file as it is. StorageError.
     """
     import yaml
 
     text = "# What was chosen in the console. Edit freely: `waggle config show` checks it.\n"
     text += yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True)
-    _layer("file", str(home.config), yamlfile.parse(str(home.config), text))
+    check_user_text(home, text)
     atomic_write(home.config, text.encode())
+
+
+def check_user_text(home: Home, text: str) -> None:
+    """ConfigError when that could not be the home's config.yaml."""
+    _layer("file", str(home.config), yamlfile.parse(str(home.config), text))
 
 
 def user_config(home: Home) -> dict[str, Any]:
@@ -216,7 +227,7 @@ def _env_layer(env: Mapping[str, str]) -> Layer:
         key = variable.removeprefix(ENV_PREFIX).lower().replace("__", ".", 1)
         place = f"environment variable {variable}"
         _known(key, place, lambda k: ENV_PREFIX + k.upper().replace(".", "__"))
-        out[key] = (_from_text(key, env[variable], place), Origin("environment", variable))
+        out[key] = (from_text(key, env[variable], place), Origin("environment", variable))
     return out
 
 
@@ -229,11 +240,12 @@ def _flag_layer(sets: Sequence[str]) -> Layer:
             raise ConfigError(f"--set {text}: no value", "", "Write it as --set section.key=value")
         place = f"--set {key}"
         _known(key, place)
-        out[key] = (_from_text(key, value, place), Origin("flag", f"--set {key}"))
+        out[key] = (from_text(key, value, place), Origin("flag", f"--set {key}"))
     return out
 
 
-def _from_text(key: str, text: str, place: str) -> Any:
+def from_text(key: str, text: str, place: str) -> Any:
+    """The value that a person means by that text. ConfigError, naming `place`."""
     value: Any = text if _types()[key] is str else yamlfile.parse_scalar(text)
     return _checked(key, value, text, place)
 

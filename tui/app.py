@@ -17,6 +17,7 @@ from textual.app import App
 from textual.events import Event
 from textual.screen import Screen
 from textual.signal import Signal
+from textual.timer import Timer
 
 from core import events
 from core.config import Effective
@@ -38,6 +39,7 @@ from tui.views import Headline
 
 if TYPE_CHECKING:
     from tui.screens.charts.desk import Desk
+    from tui.screens.onboarding.screen import OnboardingScreen
 
 
 class WaggleApp(App[str]):
@@ -79,6 +81,7 @@ class WaggleApp(App[str]):
         self.node_factory = node_factory
         self._tty = tty
         self.ticking = ticking
+        self._ticks: Timer | None = None
         self.subscription: events.Subscription | None = None
         self.failure: WaggleError | None = None
         self._herald = Herald()
@@ -100,24 +103,28 @@ class WaggleApp(App[str]):
 
     def on_mount(self) -> None:
         self.set_class(self.ascii, "-ascii")
-        self._renew_pen()
-        self.theme_changed_signal.subscribe(self, lambda theme: self._renew_pen())
+        self.renew_pen()
+        self.theme_changed_signal.subscribe(self, lambda theme: self.renew_pen())
         terminal.write(self._driver, terminal.SAVE_TITLE)
         if isinstance(self._driver, terminal.TerminalDriver):
             self._driver.on_lost = self.ending.terminal_lost
             signal.signal(signal.SIGHUP, lambda *_: self._from_signal(self.ending.terminal_lost))
             signal.signal(signal.SIGTERM, lambda *_: self._from_signal(self.ending.stop_now))
         if self._onboarding:
-            from tui.screens.onboarding.screen import OnboardingScreen
-
-            self.push_screen(OnboardingScreen(self.home, self.pen.glyphs))
+            self.push_screen(doors.first_start(self))
         else:
             self._open_dashboard()
-        if self.ticking:
-            hz = self.effective.config.console.refresh_hz if self.effective else 2.0
-            self.set_interval(1 / hz, self.tick)
+        self.start_ticking()
         if self._unknown_theme:
             self.notify(f"There is no theme {clean(self._unknown_theme, 60)}.", markup=False)
+
+    def start_ticking(self) -> None:
+        """As often as the configuration says now."""
+        if self.ticking:
+            hz = self.effective.config.console.refresh_hz if self.effective else 2.0
+            if self._ticks is not None:
+                self._ticks.stop()
+            self._ticks = self.set_interval(1 / hz, self.tick)
 
     def _from_signal(self, callback: Callable[[], object]) -> None:
         if self._loop is not None:
@@ -131,13 +138,13 @@ class WaggleApp(App[str]):
         # After the frame: the thread's imports would compete with the first paint.
         self.call_after_refresh(self._start_node)
 
-    async def on_onboarding_screen_finished(self) -> None:
-        """Everything is saved: read it back the way every later start will."""
-        from core.config import load
+    def read_config(self) -> Effective:
+        """The configuration as it is now on disk, with the flags of this start. ConfigError."""
+        return starting.read_config(self.home, self._load)
 
-        try:
-            self.effective = self._load() if self._load else load(home=self.home)
-        except WaggleError as error:
+    async def on_onboarding_screen_finished(self, event: OnboardingScreen.Finished) -> None:
+        error = starting.take_first_config(self, event.unlocked)
+        if error is not None:
             self._fail(error)
             return
         self.pop_screen()
@@ -239,6 +246,9 @@ class WaggleApp(App[str]):
     def action_rollouts(self) -> None:
         self.push_screen(doors.rollouts(self))
 
+    def action_settings(self) -> None:
+        self.push_screen(doors.settings(self))
+
     async def action_back(self) -> None:
         if len(self.screen_stack) > 2:
             self.pop_screen()
@@ -284,7 +294,7 @@ class WaggleApp(App[str]):
 
     # --- looks --------------------------------------------------------------------------------
 
-    def _renew_pen(self) -> None:
+    def renew_pen(self) -> None:
         from tui.widgets.lines import Lines
         from tui.widgets.log_view import LogView
 

@@ -50,3 +50,18 @@ def rollouts(app: WaggleApp) -> Screen[Any]:
     from tui.screens.rollouts import RolloutsScreen
 
     return RolloutsScreen()
+
+
+def settings(app: WaggleApp) -> Screen[Any]:
+    from tui.screens.settings import SettingsScreen
+
+    return SettingsScreen(app.home)
+
+
+def first_start(app: WaggleApp) -> Screen[Any]:
+    """With what the command line says: it wins over all that is chosen there."""
+    from tui.screens.onboarding.draft import Draft, flags_of
+    from tui.screens.onboarding.screen import OnboardingScreen
+
+    flags = flags_of(app.effective) if app.effective is not None else ()
+    return OnboardingScreen(app.home, app.pen.glyphs, Draft(flags=flags))

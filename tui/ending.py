@@ -67,6 +67,8 @@ class Ending:
 
         if self.stopping or isinstance(self._app.screen, QuitScreen):
             self.stop_now()
+        elif (asks := getattr(self._app.screen, "ask_leave", None)) is not None:
+            asks()  # a page that has something to lose of its own: the first start
         else:
             self.ask()
 

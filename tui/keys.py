@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from textual.binding import Binding, BindingType
 
-from tui import keys_charts, keys_logs, keys_peers, keys_rewards
+from tui import keys_charts, keys_logs, keys_onboarding, keys_peers, keys_rewards, keys_settings
 from tui.command import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -115,6 +115,15 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "dashboard",
+        "app.settings",
+        ("s",),
+        "s",
+        "Settings",
+        "Every setting with its origin, to change it.",
+        footer=True,
+    ),
+    Command(
+        "dashboard",
         "app.help",
         ("question_mark", "f1"),
         "?",
@@ -203,67 +212,8 @@ COMMANDS: tuple[Command, ...] = (
         footer=True,
         palette=False,
     ),
-    Command(
-        "onboarding",
-        "next",
-        ("enter",),
-        "Enter",
-        "Continue",
-        "Go on with what is chosen.",
-        footer=True,
-        palette=False,
-        priority=True,
-    ),
-    Command(
-        "onboarding",
-        "previous",
-        ("escape",),
-        "Esc",
-        "Back",
-        "One step back; nothing you chose is lost.",
-        footer=True,
-        palette=False,
-        priority=True,
-    ),
-    Command(
-        "onboarding",
-        "app.focus_next",
-        ("tab",),
-        "Tab",
-        "Next field",
-        "Go to the next field of this step.",
-        footer=True,
-        palette=False,
-    ),
-    Command(
-        "onboarding",
-        "app.interrupt",
-        ("ctrl+c",),
-        "^c",
-        "Leave",
-        "Leave without starting a node.",
-        footer=True,
-        palette=False,
-        priority=True,
-    ),
-    Command(
-        "onboarding",
-        "scroll_step(3)",
-        ("down", "pagedown"),
-        "Down",
-        "Down",
-        "Choose the next entry, or read on.",
-        palette=False,
-    ),
-    Command(
-        "onboarding",
-        "scroll_step(-3)",
-        ("up", "pageup"),
-        "Up",
-        "Up",
-        "Choose the entry above, or scroll back.",
-        palette=False,
-    ),
+    *keys_settings.COMMANDS,
+    *keys_onboarding.COMMANDS,
     Command(
         "question",
         "stay",
@@ -340,7 +290,8 @@ SCOPES = {
     "log line": "While searching the logs",
     "everywhere": "Everywhere",
     "reader": "Help and rollouts",
-    "onboarding": "First start",
+    **keys_settings.SCOPES,
+    **keys_onboarding.SCOPES,
     "question": "When quitting",
     "card": "While you were away",
     "failure": "When the node cannot start",

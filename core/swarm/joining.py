@@ -57,8 +57,8 @@ def text_of(source: str) -> str:
         return source
     if not source.strip():
         raise WaggleError("The invite is missing", "", f"It begins with {invite.SCHEME}")
-    path = Path(source.strip()).expanduser()
-    if len(source) > 4000 or not path.is_file():
+    path = _path(source.strip()) if len(source) <= 4000 else None
+    if path is None or not path.is_file():
         raise WaggleError(
             f"{clean(source.strip()[:60])!r} is neither an invite nor a file",
             f"an invite begins with {invite.SCHEME}",
@@ -69,6 +69,14 @@ def text_of(source: str) -> str:
             return file.read(2 * invite.MAX_TEXT + 1).decode("utf-8", "replace")
     except OSError as error:
         raise WaggleError(f"Cannot read {path}", error.strerror or str(error)) from error
+
+
+def _path(text: str) -> Path | None:
+    """None for the home of a user that nobody has."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return None
 
 
 def settings_of(found: Invite, home: Home) -> dict[str, Any]:

@@ -29,7 +29,13 @@ FOLDERS = "*/*"
 REPORT_S = 2.0
 
 
-def fetch(model_id: str, progress: Progress | None = None) -> Path:
+def configuration(model_id: str) -> Path:
+    """The folder with the model's config.json, which tells whether there is such a model and how
+    large it is. WaggleError as `fetch`; the caller has a deadline."""
+    return fetch(model_id, files=FILES[:1])
+
+
+def fetch(model_id: str, progress: Progress | None = None, files: tuple[str, ...] = FILES) -> Path:
     """The folder with the model's files, in huggingface_hub's cache.
 
     progress hears (bytes here, bytes of all files), every two seconds and at the end.
@@ -42,7 +48,7 @@ def fetch(model_id: str, progress: Progress | None = None) -> Path:
     try:
         folder = snapshot_download(
             model_id,
-            allow_patterns=list(FILES),
+            allow_patterns=list(files),
             ignore_patterns=[FOLDERS],
             tqdm_class=_reporting(progress),
         )

@@ -17,12 +17,17 @@ from tui.screens.dashboard import Dashboard
 from tui.screens.failure import FailureScreen
 from tui.screens.help import help_text
 from tui.screens.logs.screen import LogsScreen
+from tui.screens.onboarding.leaving import LeaveScreen
+from tui.screens.onboarding.opened import OpenedStep
+from tui.screens.onboarding.phrase import PhraseScreen
 from tui.screens.onboarding.screen import OnboardingScreen
 from tui.screens.peers import PeersScreen
 from tui.screens.quit import QuitScreen
 from tui.screens.reader import Reader
 from tui.screens.rewards import RewardsScreen
 from tui.screens.row_details import DetailsScreen
+from tui.screens.settings import SettingsScreen
+from tui.screens.settings_line import SettingsLine
 from tui.widgets.key_bar import spans
 from tui.widgets.log_prompt import LogPrompt
 from tui.widgets.table_search import SearchLine
@@ -40,7 +45,12 @@ SCREENS = {
     "details": DetailsScreen,
     "finding": SearchLine,
     "reader": Reader,
+    "settings": SettingsScreen,
+    "setting line": SettingsLine,
     "onboarding": OnboardingScreen,
+    "invite": OpenedStep,
+    "phrase": PhraseScreen,
+    "leaving": LeaveScreen,
     "question": QuitScreen,
     "card": AwayScreen,
     "failure": FailureScreen,

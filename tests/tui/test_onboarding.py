@@ -1,80 +1,34 @@
-"""The first start by keyboard alone: from nothing to a started node."""
+"""The first start by keyboard alone: from nothing to a started node, back and forth, and away."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from pathlib import Path
 
-import pytest
-from textual.events import Paste
-from textual.pilot import Pilot
-
 from core import config
 from core.chain import account
-from core.errors import ConfigError
 from core.home import Home
-from core.identity import identities
 from core.net import identity
-from core.swarm import hosting, invite_commands, joining
-from core.training import tasks
 from tests.tui.conftest import settle
-from tests.tui.support import START, ReplayNode, begin
+from tests.tui.onboarding_support import console, enter, fill, go, screen, seen, shows, step
 from tui import capture
-from tui.app import WaggleApp
 from tui.screens.dashboard import Dashboard
-from tui.screens.onboarding import swarm
-from tui.screens.onboarding.draft import Draft
-from tui.screens.onboarding.model import check_model
+from tui.screens.onboarding.draft import PROFILES, Draft
+from tui.screens.onboarding.leaving import LeaveScreen
 from tui.screens.onboarding.ready import user_values
-from tui.screens.onboarding.screen import OnboardingScreen
-from tui.widgets.choices import Choices
-
-BOOTNODE = "/ip4/127.0.0.1/tcp/4001/p2p/QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N"
-KEY = "11" * 32
-ADDRESS = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
-
-
-def console(home: Home) -> tuple[WaggleApp, ReplayNode]:
-    node = ReplayNode(begin())
-    app = WaggleApp(
-        home,
-        None,
-        onboarding=True,
-        node_factory=lambda effective, place: node,
-        clock=lambda: START + 3,
-        ticking=False,
-    )
-    return app, node
-
-
-def screen(app: WaggleApp) -> OnboardingScreen:
-    assert isinstance(app.screen, OnboardingScreen)
-    return app.screen
-
-
-async def paste(pilot: Pilot[str], text: str) -> None:
-    """What a terminal sends when a person pastes into the focused field."""
-    pilot.app.screen.focused.post_message(Paste(text))  # type: ignore[union-attr]
-    await pilot.pause()
-
-
-async def go(pilot: Pilot[str], position: int) -> None:
-    """Enter until step `position` (from 0) is shown."""
-    app = pilot.app
-    while screen(app).position < position:  # type: ignore[arg-type]
-        before = screen(app).position  # type: ignore[arg-type]
-        await pilot.press("enter")
-        await settle(pilot, lambda: screen(app).position > before)  # type: ignore[arg-type]  # noqa: B023
+from tui.screens.onboarding.screen import FIRST, OnboardingScreen, steps_of
+from tui.screens.onboarding.swarm import CHOICES
 
 
 async def test_six_times_enter_starts_a_swarm(home: Home) -> None:
     app, node = console(home)
     async with app.run_test(size=(80, 24)) as pilot:
-        await go(pilot, 5)
-        assert "Enter starts the node" in capture.text_of(app)
-        assert "profile solo" in capture.text_of(app)
+        for number in range(5):
+            await enter(pilot)
+            assert screen(app).position == number + 1
+        assert "Enter starts the node" in seen(pilot)
+        assert "profile solo" in seen(pilot)
         await pilot.press("enter")
         await settle(pilot, node.started.is_set)
         await settle(pilot, lambda: isinstance(app.screen, Dashboard))
@@ -88,7 +42,7 @@ async def test_three_nodes_by_keyboard(home: Home) -> None:
     app, node = console(home)
     async with app.run_test() as pilot:
         await pilot.press("down")
-        await go(pilot, 5)
+        await go(pilot, "Ready")
         await pilot.press("enter")
         await settle(pilot, node.started.is_set)
     effective = config.load(home=home)
@@ -99,246 +53,71 @@ async def test_going_back_loses_nothing(home: Home) -> None:
     app, _ = console(home)
     async with app.run_test() as pilot:
         await pilot.press("down")
-        await go(pilot, 4)
+        await go(pilot, "Identity")
+        await pilot.press("down", "down")
+        await fill(pilot, "~/half a path")
+        await pilot.press("escape")
+        await settle(pilot, lambda: step(app).NAME == "Swarm")
+        await enter(pilot)
+        await pilot.press("down", "down")
+        assert "~/half a path" in seen(pilot)
+        await pilot.press("up", "up")
+        await go(pilot, "Extras")
         await pilot.press("down")
         before = screen(app).draft
-        await pilot.press("escape", "escape", "escape", "escape")
-        await pilot.pause()
+        for _ in range(4):
+            await pilot.press("escape")
+            await pilot.pause()
         assert screen(app).position == 0
-        assert screen(app).draft.profile == "trio"
+        assert screen(app).draft.way == "trio"
         assert screen(app).draft.peer_id == before.peer_id
-        await go(pilot, 5)
+        await go(pilot, "Ready")
         assert screen(app).draft.eval_every == 25
         assert screen(app).draft.settings() == {"eval.every_rounds": 25}
 
 
-async def test_joining_needs_addresses_and_checks_them(home: Home) -> None:
-    app, node = console(home)
+async def test_another_way_and_back_keeps_what_was_typed_on_the_first(home: Home) -> None:
+    app, _ = console(home)
     async with app.run_test() as pilot:
-        await pilot.press("down", "down", "down", "enter")
-        await settle(pilot, lambda: True)
-        assert "RPC URL is missing" in capture.text_of(app)
-        for text in ("http://127.0.0.1:8545", "0x" + "ab" * 20, "nonsense"):
-            await pilot.press("tab")
-            await paste(pilot, text)
-        await pilot.press("enter")
-        await settle(pilot, lambda: True)
-        assert "not a bootnode's multiaddr" in capture.text_of(app)
-        await pilot.press("ctrl+u")
-        await paste(pilot, BOOTNODE)
-        await go(pilot, 5)
-        await pilot.press("enter")
-        await settle(pilot, node.started.is_set)
-    effective = config.load(home=home)
-    assert effective.profile == "join"
-    assert effective.config.chain.contract == "0x" + "ab" * 20
-
-
-async def test_importing_an_identity_shows_who_the_node_is_now(home: Home, tmp_path: Path) -> None:
-    other = identity.load_or_create(tmp_path / "swarm.pem")
-    app, _ = console(home)
-    async with app.run_test(size=(100, 30)) as pilot:
-        await go(pilot, 1)
-        await settle(pilot, lambda: bool(screen(app).step.draft.peer_id))
-        first = screen(app).step.draft.peer_id
-        await pilot.press("down", "down", "tab")
-        await paste(pilot, str(tmp_path / "swarm.pem"))
-        await pilot.press("enter")
-        await settle(pilot, lambda: screen(app).step.draft.peer_id == other.peer_id)
-        assert other.name in capture.text_of(app)
-        assert screen(app).position == 1
-        await go(pilot, 2)
-    assert identity.load(home.identity).peer_id == other.peer_id
-    assert identity.load(home.identity.with_name("swarm.pem.1")).peer_id == first
-
-
-async def test_a_broken_identity_is_told_and_stays(home: Home, tmp_path: Path) -> None:
-    (tmp_path / "bad.pem").write_bytes(b"no key")
-    app, _ = console(home)
-    async with app.run_test(size=(100, 30)) as pilot:
-        await go(pilot, 1)
-        for path in (tmp_path / "bad.pem", tmp_path / "missing.pem"):
-            await settle(pilot, lambda: bool(screen(app).step.draft.peer_id))
-            await pilot.press("down", "down", "tab", "ctrl+u")
-            await paste(pilot, str(path))
-            await pilot.press("enter")
-            await settle(pilot, lambda: not screen(app)._busy)
-            assert path.name in capture.text_of(app).replace("\n  ", "")
-            assert screen(app).position == 1
-            await pilot.press("shift+tab")
-
-
-async def test_a_backup_is_offered_and_made(
-    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    app, _ = console(home)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await go(pilot, 1)
-        await settle(pilot, lambda: bool(screen(app).step.draft.peer_id))
-        assert "backup   none yet" in capture.text_of(app)
-        for first, second, told in (
-            ("four unrelated words", "four related words", "two passphrases differ"),
-            ("short", "short", "shorter than 10"),
-            ("four unrelated words", "four unrelated words", " s ago: ~/waggle-"),
-        ):
-            screen(app).step.query_one(Choices).focus()
-            await pilot.press("up", "up", "down", "tab", "ctrl+u")
-            await paste(pilot, first)
-            await pilot.press("tab", "ctrl+u")
-            await paste(pilot, second)
-            assert first not in capture.text_of(app)
-            await pilot.press("enter")
-            await settle(pilot, lambda: told in capture.text_of(app))  # noqa: B023
-            await settle(pilot, lambda: not screen(app)._busy)
-            assert screen(app).position == 1
-        await go(pilot, 2)
-    peer_id = identity.load(home.identity).peer_id
-    note = identities.backup_note(home, peer_id)
-    assert note is not None
-    assert Path(note.path).parent == tmp_path
-    restored = identities.restore(Home(tmp_path / "other"), Path(note.path), "four unrelated words")
-    assert restored.peer_id == peer_id
-
-
-@pytest.fixture(scope="module")
-def invitation(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """An invite of a swarm hosted in another home, and its contract."""
-    other = Home(tmp_path_factory.mktemp("other") / "home")
-    effective = config.load("solo", other, env={})
-    opening = hosting.plan(effective, other, "127.0.0.1")
-    text, made = invite_commands.create(effective, other, opening, 30)
-    return text, made.contract
-
-
-async def test_an_invite_is_shown_before_it_is_joined(
-    home: Home, invitation: tuple[str, str]
-) -> None:
-    text, contract = invitation
-    app, node = console(home)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("down", "down", "enter")
-        await settle(pilot, lambda: True)
-        assert "invite is missing" in capture.text_of(app)
-        await pilot.press("tab")
-        for wrong, told in (("no invite", "neither an invite"), (text[:300], "damaged")):
-            await pilot.press("ctrl+u")
-            await paste(pilot, wrong)
-            await settle(pilot, lambda: told in capture.text_of(app))  # noqa: B023
-        await pilot.press("ctrl+u")
-        lines = "\n".join(text[i : i + 72] for i in range(0, len(text), 72))
-        await paste(pilot, lines)
-        await settle(pilot, lambda: contract in capture.text_of(app))
-        for word in ("valid until", "signed by", "bootnodes", "chain_sum", "8 completions"):
-            assert word in capture.text_of(app)
-        await go(pilot, 1)
+        await pilot.press("down", "down", "down", "down", "enter")
+        await settle(pilot, lambda: step(app).NAME == "Chain")
+        await fill(pilot, "0xabc")
         await pilot.press("escape")
-        await settle(pilot, lambda: screen(app).position == 0)
-        await settle(pilot, lambda: contract in capture.text_of(app))
-        await go(pilot, 5)
-        assert "Joins waggle, the swarm of" in capture.text_of(app)
-        await pilot.press("enter")
-        await settle(pilot, node.started.is_set)
-    effective = config.load(home=home)
-    config.require_complete(effective)
-    assert effective.profile == "join"
-    assert effective.config.chain.contract == contract
-    assert tasks.load(effective.config.game.tasks).name == "tiny"
+        await settle(pilot, lambda: step(app).NAME == "Swarm")
+        await pilot.press("up", "up", "enter")
+        await settle(pilot, lambda: step(app).NAME == "Join")
+        await pilot.press("escape")
+        await settle(pilot, lambda: step(app).NAME == "Swarm")
+        await pilot.press("down", "down", "enter")
+        await settle(pilot, lambda: step(app).NAME == "Chain")
+        assert step(app).value("contract") == "0xabc"
 
 
-async def test_an_invite_wins_over_what_would_suit_another_model(
-    home: Home, invitation: tuple[str, str]
-) -> None:
-    found = swarm.read_invite(invitation[0])
-    draft = Draft(
-        profile="join",
-        invited=True,
-        invite=found,
-        invite_settings=tuple(joining.settings_of(found, home).items()),
-        model="Qwen/Qwen2.5-0.5B-Instruct",
-        chosen=frozenset({"model.id"}),
-    )
-    wanted = found.settings["sampling.max_new_tokens"]
-    assert draft.settings()["sampling.max_new_tokens"] == wanted
-    assert draft.settings()["training.schedule"] == "constant"
-    before = {"profile": "solo", "swarm": {"host": True}, "console": {"ascii": True}}
-    values = user_values(draft, before)
-    assert values["console"] == {"ascii": True}
-    assert "host" not in values["swarm"]
-
-
-async def test_a_private_key_is_never_echoed(home: Home) -> None:
+async def test_esc_on_the_first_step_says_how_to_leave(home: Home) -> None:
     app, _ = console(home)
     async with app.run_test() as pilot:
-        await go(pilot, 2)
-        await pilot.press("down", "tab", *KEY[:4])
-        await paste(pilot, KEY[4:])
-        assert KEY[:6] not in capture.text_of(app)
-        await pilot.press("enter")
-        await settle(pilot, lambda: screen(app).step.draft.address == ADDRESS)
-        assert ADDRESS in capture.text_of(app)
-        await go(pilot, 3)
-    assert account.address_of(home.account) == ADDRESS
+        await pilot.press("escape")
+        await shows(pilot, FIRST)
 
 
-async def test_another_model_by_path(home: Home, tmp_path: Path) -> None:
-    (tmp_path / "mine").mkdir()
-    shape = {
-        "model_type": "llama",
-        "vocab_size": 1000,
-        "hidden_size": 64,
-        "intermediate_size": 128,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-    }
-    (tmp_path / "mine" / "config.json").write_text(json.dumps(shape))
-    app, node = console(home)
-    async with app.run_test(size=(100, 30)) as pilot:
-        await go(pilot, 3)
-        await pilot.press(*["down"] * 30, "tab")
-        await paste(pilot, str(tmp_path / "mine"))
-        assert "fits: AdamW, " in capture.text_of(app)
-        await go(pilot, 5)
-        assert "chosen here" in capture.text_of(app)
-        await pilot.press("enter")
-        await settle(pilot, node.started.is_set)
-    found = config.load(home=home).config
-    assert found.model.id == str(tmp_path / "mine")
-    assert (found.training.recipe, found.training.optimizer) == ("full", "adamw")
-
-
-async def test_leaving_starts_nothing(home: Home) -> None:
+async def test_leaving_is_asked_about_and_starts_nothing(home: Home) -> None:
     app, node = console(home)
     async with app.run_test() as pilot:
         await pilot.press("ctrl+c")
+        assert isinstance(app.screen, LeaveScreen)
+        await pilot.press("escape")
+        assert isinstance(app.screen, OnboardingScreen)
+        await pilot.press("ctrl+c", "ctrl+c")
     assert app.return_value == "left"
     assert not node.started.is_set()
     assert not home.config.exists()
 
 
-def test_settings_are_only_what_was_chosen() -> None:
-    assert Draft().settings() == {}
-    assert user_values(Draft(), {}) == {"profile": "solo"}
-    before = {"profile": "solo", "console": {"ascii": True}}
-    chosen = Draft(profile="trio", log_level="debug", chosen=frozenset({"log.level"}))
-    assert user_values(chosen, before) == {
-        "profile": "trio",
-        "console": {"ascii": True},
-        "log": {"level": "debug"},
-    }
-
-
-@pytest.mark.parametrize("text", ["", "two words", "a/b/c", "/nowhere/at/all"])
-def test_model_names_are_checked(text: str) -> None:
-    with pytest.raises(ConfigError):
-        check_model(text)
-
-
-def test_bootnodes_are_checked() -> None:
-    assert swarm.parse_bootnodes(f" {BOOTNODE},\n{BOOTNODE} ") == (BOOTNODE, BOOTNODE)
-    for text in ("", "http://example.com"):
-        with pytest.raises(ConfigError):
-            swarm.parse_bootnodes(text)
+async def test_leaving_by_enter(home: Home) -> None:
+    app, _ = console(home)
+    async with app.run_test() as pilot:
+        await pilot.press("ctrl+c", "enter")
+    assert app.return_value == "left"
 
 
 async def test_enter_held_down_goes_through_and_breaks_nothing(home: Home) -> None:
@@ -353,3 +132,71 @@ async def test_enter_held_down_goes_through_and_breaks_nothing(home: Home) -> No
         await pilot.pause()
     assert identity.load(home.identity).peer_id
     assert account.load_or_create(home.account).address == account.address_of(home.account)
+
+
+async def test_resizing_in_the_middle_changes_nothing_that_was_chosen(home: Home) -> None:
+    app, _ = console(home)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await go(pilot, "Identity")
+        before = screen(app).draft
+        for size in ((30, 10), (200, 60), (1, 1), (80, 24)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+        assert screen(app).draft == before
+        assert "Who is this node in the swarm?" in seen(pilot)
+
+
+async def test_flags_of_the_start_win_and_are_shown_as_such(home: Home) -> None:
+    app, _ = console(home, config.load("solo", home, env={}, sets=["model.max_ram_gib=2.5"]))
+    async with app.run_test(size=(100, 40)) as pilot:
+        await go(pilot, "Model")
+        await shows(pilot, "of 2.5 GiB")
+        await go(pilot, "Ready")
+        assert "model.max_ram_gib 2.5 command line" in seen(pilot)
+        await pilot.press("enter")
+        await settle(pilot, lambda: isinstance(app.screen, Dashboard))
+    assert config.load(home=home).config.model.max_ram_gib == 0
+
+
+# --- pure -------------------------------------------------------------------------------------
+
+
+def test_every_way_has_its_questions() -> None:
+    assert [choice.id for choice in CHOICES] == list(dict.fromkeys(c.id for c in CHOICES))
+    assert {choice.id for choice in CHOICES} == set(PROFILES)
+    names = {way: [s.NAME for s in steps_of(Draft(way=way))] for way in PROFILES}
+    common = ["Identity", "Account", "Model", "Extras", "Ready"]
+    assert names["solo"] == names["trio"] == ["Swarm", *common]
+    assert names["invite"] == ["Swarm", "Join", *common]
+    assert names["join"] == ["Swarm", "Chain", *common]
+    assert names["host"] == ["Swarm", "Open", *common, "Invite"]
+
+
+def test_settings_are_only_what_was_chosen() -> None:
+    assert Draft().settings() == {}
+    assert user_values(Draft(), {}) == {"profile": "solo"}
+    before = {"profile": "solo", "console": {"ascii": True}}
+    chosen = Draft(way="trio", log_level="debug", chosen=frozenset({"log.level"}))
+    assert user_values(chosen, before) == {
+        "profile": "trio",
+        "console": {"ascii": True},
+        "log": {"level": "debug"},
+    }
+
+
+def test_no_secret_is_in_the_text_of_a_draft() -> None:
+    assert "b2f0c6de" not in repr(Draft(org_id="b2f0c6de-0b3c"))
+
+
+def test_a_home_of_an_earlier_start_is_used_as_it_is(tmp_path: Path) -> None:
+    """What `waggle identity new` made before the first start is not replaced."""
+    home = Home(tmp_path / "home")
+    peer_id = identity.load_or_create(home.identity).peer_id
+
+    async def walk() -> None:
+        app, _ = console(home)
+        async with app.run_test() as pilot:
+            await go(pilot, "Account")
+            assert screen(app).draft.peer_id == peer_id
+
+    asyncio.run(walk())

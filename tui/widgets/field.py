@@ -10,16 +10,22 @@ from textual.containers import Horizontal
 from textual.widgets import Input, Label
 
 
-class _Line(Input):
-    """An input that may take more than the first line of what is pasted."""
+def first_line(text: str) -> str:
+    return text.strip("\r\n").partition("\n")[0]
 
-    pasted: Callable[[str], str] | None = None
+
+class SafeInput(Input):
+    """An input whose paste holds no control characters: Textual would write an escape sequence to
+    the terminal as it came."""
+
+    pasted: Callable[[str], str] = staticmethod(first_line)
+    """What to make of a pasted text of several lines."""
 
     def on_paste(self, event: events.Paste) -> None:
-        if self.pasted is not None:
-            event.prevent_default()
-            event.stop()
-            self.replace(self.pasted(event.text), *sorted(self.selection))
+        event.prevent_default()
+        event.stop()
+        text = self.pasted(event.text).replace("\t", " ")
+        self.replace("".join(filter(str.isprintable, text)), *sorted(self.selection))
 
 
 class Field(Horizontal):
@@ -46,7 +52,7 @@ class Field(Horizontal):
         """pasted: what to make of a pasted text of several lines; without it only the first one
         is taken."""
         super().__init__(id=id)
-        self._pasted = pasted
+        self._pasted = pasted or first_line
         self._label = label
         self._first = value
         self._hint = hint
@@ -55,7 +61,7 @@ class Field(Horizontal):
     def compose(self) -> ComposeResult:
         yield Label(self._label, markup=False)
         # No suggester and no history: a secret must not come back in another field.
-        field = _Line(self._first, placeholder=self._hint, password=self._secret, compact=True)
+        field = SafeInput(self._first, placeholder=self._hint, password=self._secret, compact=True)
         field.pasted = self._pasted
         field.cursor_blink = False  # nothing moves by itself: a blink costs bytes for ever
         yield field

@@ -1,103 +1,234 @@
-"""Step 3: the account that the coordinator knows this node by."""
+"""Step 3: the account that the coordinator knows this node by, or the login that has one."""
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
-from rich.text import Text
 from textual.app import ComposeResult
+from textual.containers import Vertical
 from textual.widgets import Static
 
 from core.errors import WaggleError
-from tui.screens.onboarding import credentials
+from core.schema import ChainSection
+from tui.screens.onboarding import credentials, looking
+from tui.screens.onboarding.asking import ask
+from tui.screens.onboarding.card import WARN, Card, card_text
+from tui.screens.onboarding.coordinator import check_url
+from tui.screens.onboarding.credentials import Account
 from tui.screens.onboarding.draft import Draft
-from tui.screens.onboarding.step import Step
-from tui.text import clean
+from tui.screens.onboarding.phrase import PhraseScreen
+from tui.screens.onboarding.step import KEYS_TIMEOUT_S, Step
 from tui.widgets.choices import Choice, Choices
 from tui.widgets.field import Field
+from tui.widgets.lines import Lines
 
-CHOICES = (
-    Choice("keep", "Use this account"),
-    Choice("key", "Import a private key", "It is never shown; the old keystore is kept."),
-    Choice("keystore", "Import a keystore file", "Ethereum keystore v3, with its password."),
+OWN = (
+    Choice("keep", "Use the account of this home"),
+    Choice("new", "Make one with a recovery phrase, shown once"),
+    Choice("import", "Import a key or recovery phrase"),
+    Choice("keystore", "Import a keystore file"),
 )
+ELSEWHERE = (
+    Choice("login", "Use a login proxy, which signs for this node"),
+    Choice("read-only", "None: follow the rounds, submit nothing"),
+)
+WHY = {
+    "keep": "It signs rewards and votes. With a passphrase of yours it is asked for at each start.",
+    "new": "Twelve words on paper bring the account back, on any machine and in any wallet.",
+    "import": "Never shown. The account that is here now is kept beside it.",
+    "keystore": "Ethereum keystore v3, of any wallet. The account here now is kept beside it.",
+    "login": "RL-Swarm's modal-login, or `waggle swarm serve --login-proxy`. Its ORG_ID is found by"
+    " itself where one signed in on this machine.",
+    "read-only": "The node trains along; nobody counts what it does.",
+}
+FIELDS = {
+    "keep": ("lock", "again"),
+    "new": ("lock", "again"),
+    "import": ("secret", "lock", "again"),
+    "keystore": ("keystore", "password", "lock", "again"),
+    "login": ("login", "data", "org"),
+    "read-only": (),
+}
+SECRETS = ("secret", "password", "lock", "again")
 
 
 class AccountStep(Step):
     NAME = "Account"
     QUESTION = "Which account does the work of this node count for?"
-    ABOUT = (
-        "Rewards and votes are signed with an Ethereum account. A swarm on this machine has a "
-        "chain of its own: its account needs no money and is worth none."
-    )
 
     def fields(self) -> ComposeResult:
-        yield Static(id="card", markup=False)
-        yield Choices(CHOICES, glyphs=self.glyphs, id="account")
-        yield Field("Private key", "", "64 hexadecimal digits", secret=True, id="key")
-        yield Field("Keystore file", "", "~/keystore.json", id="keystore")
-        yield Field("Its password", secret=True, id="password")
-        yield Static(
-            f"The keystore is in {self.home.account}. Keep a copy of that folder.",
-            classes="about",
-            markup=False,
-        )
+        yield Lines(card_text, id="card")
+        choices = (*OWN, *ELSEWHERE) if self.draft.joins else OWN
+        chosen = self.draft.coordinator if self.draft.joins else "keep"
+        yield Choices(choices, chosen, self.glyphs, id="account")
+        yield Static(id="why", classes="about", markup=False)
+        with Vertical(id="typed"):
+            yield Field("Key or phrase", "", "64 hex digits, or 12 to 24 words", True, "secret")
+            yield Field("Keystore file", self.kept("keystore"), "~/keystore.json", id="keystore")
+            yield Field("Its password", secret=True, id="password")
+            yield Field("Lock with passphrase", "", "none: no keyboard at a restart", True, "lock")
+            yield Field("The same again", secret=True, id="again")
+            yield Field("Login proxy URL", self.draft.login_url, id="login")
+            folder = self.draft.login_data
+            yield Field("Folder of the login", folder, "~/rl-swarm and the like", id="data")
+            yield Field("ORG_ID", "", "as found there, or in the environment", True, "org")
 
     def on_mount(self) -> None:
+        self._account: Account | None = None
+        self._told: Card = ()
         self._show()
-        if self.draft.address:
-            self._card(self.draft.address)
-        else:
-            self._card("making an account")
-            self.run_worker(self._load(), exclusive=True)
+        self.run_worker(self._load(), exclusive=True, group="load")
 
-    async def _load(self) -> None:
-        try:
-            await self._ensure()
-        except WaggleError as error:
-            self._card(str(error))
-
-    async def _ensure(self) -> None:
-        if not self.draft.address:
-            address = await asyncio.to_thread(credentials.account_of, self.home)
-            self.draft = replace(self.draft, address=address)
-        self._card(self.draft.address)
-
-    def _card(self, address: str) -> None:
-        text = Text("address  ", "dim", no_wrap=True, overflow="ellipsis")
-        text.append(clean(address, ascii_only=self.glyphs.ascii), "bold not dim")
-        for card in self.query("#card").results(Static):
-            card.update(text)  # none is there any more when the person has gone on meanwhile
+    @property
+    def chosen(self) -> str:
+        return self.query_one(Choices).chosen.id
 
     def on_choices_changed(self) -> None:
+        self._told = ()
         self._show()
+        self.run_worker(self._load(), exclusive=True, group="load")
 
     def _show(self) -> None:
-        chosen = self.query_one(Choices).chosen.id
-        self.query_one("#key").display = chosen == "key"
-        self.query_one("#keystore").display = chosen == "keystore"
-        self.query_one("#password").display = chosen == "keystore"
+        for each in self.query(Field):
+            each.display = each.id in FIELDS[self.chosen]
+        locked = self._account is not None and self._account.locked
+        if self.chosen == "keep" and locked:
+            for id in FIELDS["keep"]:  # who wants another passphrase: waggle account passphrase
+                self.query_one(f"#{id}").display = False
+        self.query_one("#why", Static).update(WHY[self.chosen])
+        self._card()
+
+    # --- the card -----------------------------------------------------------------------------
+
+    def _card(self) -> None:
+        rows: Card = ()
+        if self.chosen not in ("login", "read-only"):
+            mine = self._account
+            address = mine.address if mine else self.draft.address or "making an account"
+            rows = (("address", address),)
+            if mine is not None:
+                how = (
+                    "your passphrase, asked for at each start" if mine.locked else "the file beside"
+                )
+                rows += (("opened by", how), ("copy", mine.copy))
+        for card in self.query("#card").results(Lines):
+            card.show(rows + self._told)
+
+    async def _load(self) -> None:
+        """Who it is now, and what the coordinator says of that."""
+        try:
+            await self._ensure()
+            if self.draft.joins and self.chosen == "keep":
+                _, self._told = await self._registered(self.draft.address)
+            elif self.chosen == "login":
+                self._told = await self._login_known()
+        except WaggleError as error:
+            self._told = ((WARN, str(error)),)
+        self._show()
+
+    async def _ensure(self) -> None:
+        if self._account is None:
+            self._take(await ask(lambda: credentials.account_of(self.home), KEYS_TIMEOUT_S))
+
+    def _take(self, account: Account) -> None:
+        self._account = account
+        unlocked = account.unlocked or self.draft.unlocked
+        self.draft = replace(self.draft, address=account.address, unlocked=unlocked)
+
+    async def _registered(self, mine: str, login: bool = False) -> tuple[str | None, Card]:
+        """(the owner of this peer, that in words). WaggleError when it cannot be asked."""
+        target, peer_id = self.draft.target, self.draft.peer_id
+        assert target is not None, "asked for a swarm that is joined"
+        work = lambda: looking.owner_of(target, peer_id)  # noqa: E731
+        owner = await self.look("Asking the coordinator", work, looking.LOOK_S)
+        well, words = looking.owner_told(owner, mine, login)
+        return owner, (("coordinator" if well else WARN, words),)
+
+    async def _login_known(self) -> Card:
+        data, org = self.value("data"), self.secret("org").strip()
+        known = await ask(lambda: looking.login_known(data, org), looking.LOOK_S)
+        if known is None:
+            return (("login", "no ORG_ID is found on this machine yet"),)
+        return (("login", f"ORG_ID from {known.source}"), ("acts for", known.account or "not told"))
+
+    # --- Enter --------------------------------------------------------------------------------
+
+    def leave(self) -> Draft:
+        joins = self.draft.joins
+        elsewhere = self.chosen if self.chosen in ("login", "read-only") else "wallet"
+        return replace(
+            self.with_typed(),
+            coordinator=elsewhere if joins else ChainSection.coordinator,
+            login_url=self.value("login"),
+            login_data=self.value("data"),
+            org_id=self.secret("org").strip() or self.draft.org_id,
+        )
 
     async def accept(self) -> Draft | None:
-        choices = self.query_one(Choices)
-        chosen = choices.chosen.id
-        if chosen == "keep":
-            await self._ensure()
-            return self.draft
-        key = self.query_one("#key", Field)
-        password = self.query_one("#password", Field)
-        if chosen == "key":
-            address = await asyncio.to_thread(credentials.import_key, self.home, key.value)
-        else:
-            path = Path(self.query_one("#keystore", Field).value)
-            address = await asyncio.to_thread(
-                credentials.import_keystore, self.home, path, password.input.value
+        """Stay after each change, to show the address; the next Enter goes on."""
+        chosen, home = self.chosen, self.home
+        await self._ensure()
+        lock, again = self.secret("lock"), self.secret("again")
+        if chosen == "login":
+            await self._accept_login()
+        elif chosen == "keep":
+            if lock or again:
+                await self._made("Locking it", lambda: credentials.lock(home, lock, again))
+                return None
+            if self.draft.joins:
+                await self._check(self.draft.address, login=False)
+        elif chosen == "new":
+            credentials.check_lock(lock, again)
+            phrase = await ask(credentials.new_phrase, KEYS_TIMEOUT_S)
+            if await self.app.push_screen_wait(PhraseScreen(phrase)):
+                make = lambda: credentials.import_secret(home, phrase, lock, again)  # noqa: E731
+                await self._made("Making the account", make)
+            return None
+        elif chosen == "import":
+            secret = self.secret("secret")
+            bring = lambda: credentials.import_secret(home, secret, lock, again)  # noqa: E731
+            await self._made("Opening it", bring)
+            return None
+        elif chosen == "keystore":
+            path, password = self.value("keystore"), self.secret("password")
+            await self._made(
+                "Opening the keystore",
+                lambda: credentials.import_keystore(home, path, password, lock, again),
             )
-        key.clear()
-        password.clear()
-        self.draft = replace(self.draft, address=address)
-        self._card(address)
-        choices.index = 0  # shows the address; the next Enter goes on
-        return None
+            return None
+        return self.leave()
+
+    async def _made(self, doing: str, work: Callable[[], Account]) -> None:
+        self._take(await self.change(doing, work))
+        for id in SECRETS:
+            self.query_one(f"#{id}", Field).clear()
+        self.query_one(Choices).index = 0  # shows the address
+        await self._load()
+
+    async def _accept_login(self) -> None:
+        url = check_url(
+            self.value("login"), "login proxy URL", f"It looks like {ChainSection.login_url}"
+        )
+        data, org = self.value("data"), self.secret("org").strip() or self.draft.org_id
+        about = (url, data, org)
+        try:
+            work = lambda: looking.login_at(url, data, org)  # noqa: E731
+            found = await self.look("Asking the login", work, looking.LOOK_S)
+        except WaggleError as error:
+            self.doubt(error, about)
+            return
+        self._told = (("login", f"activated; ORG_ID from {found.source}"),)
+        self._card()
+        await self._check(found.account, login=True)
+
+    async def _check(self, mine: str, login: bool) -> None:
+        """What the coordinator says to that; the person may know better."""
+        try:
+            owner, told = await self._registered(mine, login)
+        except WaggleError as error:
+            self.doubt(error, (mine, "unknown"))
+            return
+        self._told += told
+        if told[0][0] == WARN:
+            self.doubt(looking.not_yours(owner, mine, login), (mine, owner))

@@ -4,9 +4,7 @@ and either is backed up here if the person wants it.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
-from pathlib import Path
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -16,8 +14,9 @@ from textual.widgets import Static
 from core.errors import WaggleError
 from core.identity import identities
 from tui.screens.onboarding import credentials
+from tui.screens.onboarding.asking import ask
 from tui.screens.onboarding.draft import Draft
-from tui.screens.onboarding.step import Step
+from tui.screens.onboarding.step import KEYS_TIMEOUT_S, Step
 from tui.text import clean
 from tui.widgets.choices import Choice, Choices
 from tui.widgets.field import Field
@@ -30,7 +29,9 @@ CHOICES = (
         "Without a copy, a lost disk is the end of this node's name.",
     ),
     Choice(
-        "import", "Import a swarm.pem", "From another node of yours; this one is kept beside it."
+        "import",
+        "Import a swarm.pem, or a backup of one",
+        "From another node of yours; the key that is here now is kept beside it.",
     ),
 )
 
@@ -50,12 +51,15 @@ class IdentityStep(Step):
     def fields(self) -> ComposeResult:
         yield Static(id="card", markup=False)
         yield Choices(CHOICES, glyphs=self.glyphs, id="identity")
-        yield Field("Path of the swarm.pem", "", "~/swarm.pem", id="pem")
+        with Vertical(id="import"):
+            yield Field("Path of the file", self.kept("pem"), "~/swarm.pem", id="pem")
+            yield Field("Passphrase of a backup", secret=True, id="opener")
         with Vertical(id="backup"):
             yield Field("Passphrase", secret=True, id="passphrase")
             yield Field("The same again", secret=True, id="again")
             name = self.draft.name
-            yield Field("File", _target(name) if name else "", id="target")
+            target = self.kept("target", _target(name) if name else "")
+            yield Field("File", target, id="target")
         yield Static(
             f"The key is {self.home.identity}. Whoever has it is this node, and it cannot be made "
             "again. Later: waggle identity backup.",
@@ -80,7 +84,7 @@ class IdentityStep(Step):
 
     async def _ensure(self) -> None:
         if not self.draft.peer_id:
-            peer_id, name = await asyncio.to_thread(credentials.identity_of, self.home)
+            peer_id, name = await ask(lambda: credentials.identity_of(self.home), KEYS_TIMEOUT_S)
             self.draft = replace(self.draft, peer_id=peer_id, name=name)
         self._card(self.draft.name, self.draft.peer_id)
         for field in self.query("#target").results(Field):
@@ -104,35 +108,42 @@ class IdentityStep(Step):
 
     def _show(self) -> None:
         chosen = self.query_one(Choices).chosen.id
-        self.query_one("#pem").display = chosen == "import"
+        self.query_one("#import").display = chosen == "import"
         self.query_one("#backup").display = chosen == "backup"
-        self.query_one("#why").display = chosen != "backup"  # its lines are needed
+        self.query_one("#why").display = chosen == "keep"  # its lines are needed
 
     async def _back_up(self) -> None:
         await self._ensure()
-        secrets = [self.query_one(f"#{name}", Field) for name in ("passphrase", "again")]
-        await asyncio.to_thread(
-            credentials.back_up_identity,
-            self.home,
-            self.query_one("#target", Field).value,
-            *(field.input.value for field in secrets),
+        target, first, again = self.value("target"), self.secret("passphrase"), self.secret("again")
+        await self.change(
+            "Encrypting the key",
+            lambda: credentials.back_up_identity(self.home, target, first, again),
         )
-        for field in secrets:
-            field.clear()
+        self._clear("passphrase", "again")
         self._card(self.draft.name, self.draft.peer_id)
 
+    async def _import(self) -> None:
+        path, opener = self.value("pem"), self.secret("opener")
+        peer_id, name = await self.change(
+            "Reading the key", lambda: credentials.import_identity(self.home, path, opener)
+        )
+        self._clear("opener")
+        self.draft = replace(self.draft, peer_id=peer_id, name=name)
+        self._card(name, peer_id)
+
+    def _clear(self, *fields: str) -> None:
+        for id in fields:
+            self.query_one(f"#{id}", Field).clear()
+
     async def accept(self) -> Draft | None:
+        """Stay after a backup or an import, to show it; the next Enter goes on."""
         choices = self.query_one(Choices)
+        if choices.chosen.id == "keep":
+            await self._ensure()
+            return self.with_typed()
         if choices.chosen.id == "backup":
             await self._back_up()
-            choices.index = 0  # shows that there is one; the next Enter goes on
-            return None
-        if choices.chosen.id == "import":
-            source = Path(self.query_one("#pem", Field).value)
-            found = await asyncio.to_thread(credentials.import_identity, self.home, source)
-            self.draft = replace(self.draft, peer_id=found[0], name=found[1])
-            self._card(self.draft.name, self.draft.peer_id)
-            choices.index = 0  # shows who the node is now; the next Enter goes on
-            return None
-        await self._ensure()
-        return self.draft
+        else:
+            await self._import()
+        choices.index = 0
+        return None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from textual.app import ComposeResult
+from textual.timer import Timer
 from textual.widgets import Static
 
 from core import catalogue, config, free_memory
@@ -13,21 +14,50 @@ from core.config import Effective
 from core.errors import ConfigError, WaggleError
 from core.listings import size
 from core.memory import Plan, plan
+from tui.screens.onboarding.asking import ask
 from tui.screens.onboarding.draft import Draft
 from tui.screens.onboarding.step import Step
+from tui.text import clean
 from tui.widgets.choices import Choice, Choices
 from tui.widgets.field import Field
 
 OWN = "own"
 LEVELS = {"fits": "healthy", "tight": "degraded", "too large": "down"}
+PLAN_S = 30.0
+HUB_S = 15.0
+SETTLE_S = 0.3
 
 
-def plans(entries: list[catalogue.Entry], effective: Effective) -> dict[str, Plan]:
-    """How each model would be trained by one node of that profile, in what is free now."""
+@dataclass(frozen=True)
+class Room:
+    """What the models are planned for."""
+
+    effective: Effective
+    device: str
+    free_bytes: int
+
+    def plan_for(self, model: str) -> Plan:
+        """WaggleError for a folder whose config.json cannot be used."""
+        return catalogue.plan_for(model, self.effective, self.free_bytes, self.device)
+
+
+def room_of(draft: Draft) -> Room:
+    """What is free now for one node of that profile. Asks the machine: not for the screen's
+    thread."""
+    effective = config.load(draft.profile, sets=draft.flags)
     device = free_memory.device_of(effective.config)
-    free = free_memory.budget(effective.config, device)
+    return Room(effective, device, free_memory.budget(effective.config, device))
+
+
+def plans(entries: list[catalogue.Entry], room: Room) -> dict[str, Plan]:
+    """How each model would be trained."""
     return {
-        entry.id: plan(entry.shape, catalogue.for_model(effective, entry.id), free, device)
+        entry.id: plan(
+            entry.shape,
+            catalogue.for_model(room.effective, entry.id),
+            room.free_bytes,
+            room.device,
+        )
         for entry in entries
     }
 
@@ -38,8 +68,8 @@ def model_choices(entries: list[catalogue.Entry], found: dict[str, Plan]) -> lis
         Choice(
             entry.id,
             f"{entry.id.rpartition('/')[2]} ({size(entry.parameters)})",
-            note=found[entry.id].short(),
-            level=LEVELS.get(found[entry.id].verdict, ""),
+            note=found[entry.id].short() if entry.id in found else "looking at the memory",
+            level=LEVELS.get(found[entry.id].verdict, "") if entry.id in found else "",
         )
         for entry in entries
     ]
@@ -69,24 +99,35 @@ def settings_of(found: Plan, model: str) -> dict[str, str | int]:
     return {**recipe, **{k: v for k, v in found.changes.items() if k not in recipe}}
 
 
+def is_path(text: str) -> bool:
+    return text.startswith(("/", "~", "."))
+
+
 def check_model(text: str) -> str:
-    """A typed id or path, as far as it can be checked without the network."""
+    """A typed id or path, as far as it can be checked without the network. ConfigError."""
     if not text:
         raise ConfigError("No model is named", "", "Type a Hugging Face id or a path")
-    if text.startswith(("/", "~", ".")):
-        folder = Path(text).expanduser()
-        if not (folder / "config.json").is_file():
-            raise ConfigError(
-                f"{folder} is not a model folder",
-                "it has no config.json",
-                "Give the folder that save_pretrained wrote",
-            )
-        return str(folder.resolve())
-    if text.count("/") != 1 or any(char.isspace() for char in text):
+    if is_path(text):
+        return _checked_folder(text)
+    if text.count("/") != 1 or any(char.isspace() for char in text) or not text.isprintable():
         raise ConfigError(
-            f"{text[:80]} is no model id", "", "It looks like Qwen/Qwen2.5-0.5B-Instruct"
+            f"{clean(text, 80)} is no model id", "", "It looks like Qwen/Qwen2.5-0.5B-Instruct"
         )
     return text
+
+
+def _checked_folder(text: str) -> str:
+    try:
+        folder = Path(text).expanduser()
+        if (folder / "config.json").is_file():
+            return str(folder.resolve())
+    except (OSError, ValueError, RuntimeError):
+        folder = Path(text[:80])  # too long, not a path at all, or a home that nobody has
+    raise ConfigError(
+        f"{clean(folder, 80)} is not a model folder",
+        "it has no config.json",
+        "Give the folder that save_pretrained wrote",
+    )
 
 
 class ModelStep(Step):
@@ -99,62 +140,119 @@ class ModelStep(Step):
     """
 
     def fields(self) -> ComposeResult:
-        self._effective = config.load(self.draft.profile, env={})
-        entries = catalogue.entries()
-        self._about = {entry.id: entry.about for entry in entries}
-        self._plans = plans(entries, self._effective)
+        self._entries = catalogue.entries()
+        self._about = {entry.id: entry.about for entry in self._entries}
+        self._room: Room | None = None
+        self._plans: dict[str, Plan] = {}
+        self._settling: Timer | None = None
         chosen = self.draft.model
         if chosen not in self._about:
             chosen = OWN
         yield Static(id="fit", classes="about", markup=False)
-        yield Choices(model_choices(entries, self._plans), chosen, self.glyphs, id="model")
+        yield Choices(model_choices(self._entries, {}), chosen, self.glyphs, id="model")
         yield Field("Id or path", self.draft.own_model, "Qwen/Qwen2.5-0.5B-Instruct", id="own")
 
     def on_mount(self) -> None:
         self._show()
+        self.run_worker(self._load(), exclusive=True, group="plans")
+
+    async def _load(self) -> None:
+        try:
+            await self._ensure()
+        except WaggleError as error:
+            self._fit(str(error))
+
+    async def _ensure(self) -> Room:
+        """Plan for what is free now, once a visit."""
+        if self._room is None:
+            room, found = await ask(self._planned, PLAN_S)
+            self._room, self._plans = room, found
+            for choices in self.query(Choices):
+                choices.replace(model_choices(self._entries, found))
+            self._show()
+        return self._room
+
+    def _planned(self) -> tuple[Room, dict[str, Plan]]:
+        room = room_of(self.draft)
+        return room, plans(self._entries, room)
 
     def on_choices_changed(self) -> None:
         self._show()
 
     def on_input_changed(self) -> None:
-        self._show()
+        if self._settling is not None:
+            self._settling.stop()
+        self._settling = self.set_timer(SETTLE_S, self._show)
 
     def _show(self) -> None:
-        chosen = self.query_one(Choices).chosen.id
-        typed = self.query_one("#own", Field).value
+        found = self.query(Choices)
+        if not found:
+            return  # left meanwhile
+        chosen = found.first().chosen.id
         self.query_one("#own").display = chosen == OWN
-        if chosen == OWN:
-            told = self._told(typed) if typed else "Any decoder of the Llama or Qwen kind."
+        if chosen != OWN:
+            known = self._plans.get(chosen)
+            self._fit(f"{chosen}: {self._about[chosen]}. {_trained(known) if known else ''}")
+        elif typed := self.value("own"):
+            self.run_worker(self._tell(typed), exclusive=True, group="tell")
         else:
-            told = f"{chosen}: {self._about[chosen]}. {_trained(self._plans[chosen])}"
-        self.query_one("#fit", Static).update(told)
+            self._fit("Any decoder of the Llama or Qwen kind.")
 
-    def _told(self, typed: str) -> str:
+    def _fit(self, text: str) -> None:
+        for line in self.query("#fit").results(Static):
+            line.update(clean(text, 400, self.glyphs.ascii))
+
+    async def _tell(self, typed: str) -> None:
+        """Of what was typed, in words: from what is on this machine."""
         try:
-            found = self._plan(typed)
+            room = await self._ensure()
+            found = await ask(lambda: room.plan_for(typed), PLAN_S)
         except WaggleError as error:
-            return str(error)
-        if not found.recipe:
-            return "Its size is known once it is downloaded."
-        return f"{found.short()}. {_trained(found)}"
+            self._fit(str(error))
+            return
+        self._fit(
+            f"{found.short()}. {_trained(found)}" if found.recipe else "Enter asks how large it is."
+        )
 
-    def _plan(self, model: str) -> Plan:
-        device = free_memory.device_of(self._effective.config)
-        free = free_memory.budget(self._effective.config, device)
-        return catalogue.plan_for(model, self._effective, free, device)
+    # --- Enter --------------------------------------------------------------------------------
 
     def leave(self) -> Draft:
         chosen = self.query_one(Choices).chosen.id
-        own = self.query_one("#own", Field).value
+        own = self.value("own")
         model = own if chosen == OWN else chosen
         keys = self.draft.chosen | {"model.id"} if model != self.draft.model else self.draft.chosen
-        return replace(self.draft, model=model, own_model=own, chosen=keys)
+        return replace(self.with_typed(), model=model, own_model=own, chosen=keys)
 
     async def accept(self) -> Draft | None:
-        draft = self.leave()
-        if self.query_one(Choices).chosen.id == OWN:
-            draft = replace(draft, model=check_model(draft.own_model))
-            found = self._plan(draft.model)
-        else:
+        """Stay once to show how large a model is that nobody here knew; a person may insist on
+        one that does not fit: another program may end meanwhile."""
+        draft, room = self.leave(), await self._ensure()
+        if self.query_one(Choices).chosen.id != OWN:
             found = self._plans[draft.model]
-        return replace(draft, planned=tuple(settings_of(found, draft.model).items()))
+        else:
+            draft = replace(draft, model=check_model(draft.own_model))
+            found = await ask(lambda: room.plan_for(draft.model), PLAN_S)
+            if found.recipe is None and not is_path(draft.own_model):
+                looked = await self._look_up(draft.model, room)
+                if looked is not None and looked.recipe is not None:
+                    self._fit(f"{looked.short()}. {_trained(looked)}")
+                    return None
+        try:
+            planned = settings_of(found, draft.model)
+        except WaggleError as error:
+            self.doubt(error, draft.model)
+            planned = {}
+        return replace(draft, planned=tuple(planned.items()))
+
+    async def _look_up(self, model: str, room: Room) -> Plan | None:
+        """Ask the Hub for its config.json; None when the person insists on it unseen."""
+        from core.training import hub
+
+        try:
+            await self.look(
+                f"Asking the Hugging Face Hub for {model}", lambda: hub.configuration(model), HUB_S
+            )
+            return await ask(lambda: room.plan_for(model), PLAN_S)
+        except WaggleError as error:
+            self.doubt(error, model)
+            return None

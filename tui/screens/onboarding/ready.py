@@ -1,8 +1,7 @@
-"""Step 6: what will happen, with every value and its origin; Enter saves and starts."""
+"""Step 6: what will happen, with every value and its origin; Enter saves."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from rich.text import Text
@@ -12,11 +11,17 @@ from core import config
 from core.config import Effective, Origin
 from core.home import Home
 from core.swarm import joining
+from tui.derive_settings import told_value
 from tui.draw import Pen, line
-from tui.screens.onboarding.draft import LOCAL, Draft
-from tui.screens.onboarding.step import Step
+from tui.screens.onboarding.asking import ask
+from tui.screens.onboarding.card import Card
+from tui.screens.onboarding.draft import LOCAL, Draft, as_flag
+from tui.screens.onboarding.step import KEYS_TIMEOUT_S, Step
 from tui.text import column, middle
 from tui.widgets.lines import Lines
+
+RANKS = ("flag", "environment", "file", "profile", "default")
+View = tuple[Draft, Effective]
 
 
 def user_values(draft: Draft, before: dict[str, Any]) -> dict[str, Any]:
@@ -34,75 +39,80 @@ def user_values(draft: Draft, before: dict[str, Any]) -> dict[str, Any]:
 
 
 def preview(draft: Draft, home: Home) -> Effective:
-    """The configuration as it will be; the origin of a choice made here is a flag."""
-    sets = [f"{key}={_flag(value)}" for key, value in draft.settings().items()]
-    return config.load(draft.profile, home, sets=sets)
+    """The configuration as it will be. ConfigError when a value cannot be used."""
+    sets = [f"{key}={as_flag(value)}" for key, value in draft.settings().items()]
+    return config.load(draft.profile, home, sets=[*sets, *draft.flags])
 
 
-def _flag(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def told_origin(origin: Origin, profile: str) -> str:
+def told_origin(key: str, origin: Origin, draft: Draft) -> str:
     """Where a value comes from, in a few words."""
-    words = {
-        "flag": "chosen here",
-        "default": "default",
-        "file": "config.yaml",
-        "profile": f"profile {profile}",
-    }
-    return words.get(origin.layer, str(origin))
+    if origin.layer == "flag":
+        if any(flag.startswith(f"{key}=") for flag in draft.flags):
+            return "command line"
+        invited = dict(draft.invite_settings) if draft.invited else {}
+        return "the invite" if key in invited else "chosen here"
+    words = {"file": "config.yaml", "profile": f"profile {draft.profile}"}
+    return words.get(origin.layer, origin.layer)
 
 
-def told_value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return " ".join(value) or "-"
-    return f"{value:g}" if isinstance(value, float) else str(value) or "-"
-
-
-def _joins(draft: Draft) -> str:
-    if draft.invite is None or not draft.invited:
-        return f"Joins the swarm of {draft.contract}."
-    from core.net.names import animal_name
-
-    return f"Joins {draft.invite.swarm}, the swarm of {animal_name(draft.invite.owner)}."
-
-
-def ready_text(view: tuple[Draft, Effective], width: int, pen: Pen) -> Text:
-    draft, effective = view
-    text = line()
-    nodes = LOCAL.get(draft.profile)
-    plan = (
-        _joins(draft)
-        if nodes is None
-        else f"{'One node' if nodes == 1 else f'{nodes} nodes'} on this machine, "
-        "with a chain of their own."
-    )
+def facts(draft: Draft, effective: Effective, cut: str) -> Card:
+    """What will happen, in sentences."""
     rows = [
-        ("Swarm", plan),
-        ("Node", f"{draft.name}  {middle(draft.peer_id, 16, pen.glyphs.ellipsis)}"),
-        ("Account", draft.address),
+        ("Swarm", _swarm(draft, effective)),
+        ("Node", f"{draft.name}  {middle(draft.peer_id, 16, cut)}"),
+        ("Account", _account(draft)),
         ("Model", effective.config.model.id),
     ]
-    for label, value in rows:
+    if draft.opening is not None and draft.way == "host" and draft.opening.opens:
+        opening = draft.opening
+        where = "every address" if opening.everywhere else opening.address
+        told = f"ports {opening.net_port} and {opening.devnet_port} open to others at {where}"
+        rows.insert(1, ("Opens", told))
+    return tuple(rows)
+
+
+def _swarm(draft: Draft, effective: Effective) -> str:
+    if draft.way == "host":
+        return f"{effective.config.swarm.name}, for others: this node runs its chain."
+    if draft.invited and draft.invite is not None:
+        from core.net.names import animal_name
+
+        return f"Joins {draft.invite.swarm}, the swarm of {animal_name(draft.invite.owner)}."
+    nodes = LOCAL.get(draft.way)
+    if nodes is None:
+        return f"Joins the swarm of {draft.contract}."
+    return (
+        f"{'One node' if nodes == 1 else f'{nodes} nodes'} on this machine, with a chain of "
+        "their own."
+    )
+
+
+def _account(draft: Draft) -> str:
+    if draft.joins and draft.coordinator == "read-only":
+        return "none: it follows the rounds and submits nothing"
+    if draft.joins and draft.coordinator == "login":
+        return f"the one of the login at {told_value('chain.login_url', draft.login_url)}"
+    return draft.address
+
+
+def ready_text(view: View, width: int, pen: Pen) -> Text:
+    draft, effective = view
+    text = line()
+    for label, value in facts(draft, effective, pen.glyphs.ellipsis):
         text.append(column(label, 10), pen.palette.label)
         text.append(pen.fit(pen.safe(value), width - 10) + "\n", "bold")
     text.append("\nEvery setting, and where it comes from\n", pen.palette.label)
-    invited = dict(draft.invite_settings) if draft.invited else {}
-    # What was decided stands first; the defaults follow in the order of the manual.
-    for key, value, where, _ in sorted(effective.items(), key=lambda i: i[2].layer == "default"):
+    room = min(30, max(10, width - 52))
+    # What was decided here stands first; the defaults come last, in the order of the manual.
+    for key, value, where, _ in sorted(effective.items(), key=lambda i: RANKS.index(i[2].layer)):
         changed = where.layer != "default"
         text.append(column(key, 26, pen.glyphs.ellipsis), "" if changed else pen.palette.muted)
         text.append(
-            pen.column(pen.safe(told_value(value)), min(30, max(10, width - 52))),
+            pen.column(pen.safe(told_value(key, value)), room),
             "bold" if changed else pen.palette.muted,
         )
-        told = told_origin(where, effective.profile)
-        if key in invited:
-            told = "the invite"
-        text.append(" " + pen.fit(pen.safe(told), width - 57) + "\n", pen.palette.muted)
+        told = told_origin(key, where, draft)
+        text.append(" " + pen.fit(pen.safe(told), width - 27 - room) + "\n", pen.palette.muted)
     return text
 
 
@@ -114,13 +124,19 @@ class ReadyStep(Step):
         yield Lines(ready_text, id="ready")
 
     def on_mount(self) -> None:
+        if self.draft.way == "host":
+            told = "Ready. Enter saves this and makes the invite."
+            self.query_one(".question").update(told)  # type: ignore[attr-defined]
         self.query_one(Lines).show((self.draft, preview(self.draft, self.home)))
 
     async def accept(self) -> Draft | None:
-        effective = preview(self.draft, self.home)
-        config.require_complete(effective)
-        values = user_values(self.draft, config.user_config(self.home))
-        if self.draft.invited and self.draft.invite is not None:
-            joining.write_tasks(self.draft.invite, self.home)
-        config.save_user_config(self.home, values)
+        await ask(self._save, KEYS_TIMEOUT_S)
         return self.draft
+
+    def _save(self) -> None:
+        draft, home = self.draft, self.home
+        config.require_complete(preview(draft, home))
+        values = user_values(draft, config.user_config(home))
+        if draft.invited and draft.invite is not None:
+            joining.write_tasks(draft.invite, home)
+        config.save_user_config(home, values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -10,6 +11,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
+from textual.worker import Worker
 
 from core.errors import WaggleError
 from core.home import Home
@@ -17,33 +19,51 @@ from core.incidents import as_bug
 from tui import keys
 from tui.glyphs import Glyphs
 from tui.screens.onboarding.account import AccountStep
+from tui.screens.onboarding.coordinator import CoordinatorStep
 from tui.screens.onboarding.draft import Draft
 from tui.screens.onboarding.extras import ExtrasStep
+from tui.screens.onboarding.hosting import HostStep
 from tui.screens.onboarding.identity import IdentityStep
+from tui.screens.onboarding.invited import InviteStep
+from tui.screens.onboarding.leaving import LeaveScreen
 from tui.screens.onboarding.model import ModelStep
+from tui.screens.onboarding.opened import OpenedStep
 from tui.screens.onboarding.ready import ReadyStep
 from tui.screens.onboarding.step import Step
 from tui.screens.onboarding.swarm import SwarmStep
 from tui.text import clean
 from tui.widgets.key_bar import KeyBar
 
+if TYPE_CHECKING:
+    from core.account.unlock import Unlocked
+
 logger = logging.getLogger(__name__)
 
 STEPS: tuple[type[Step], ...] = (
     SwarmStep,
+    InviteStep,
+    HostStep,
+    CoordinatorStep,
     IdentityStep,
     AccountStep,
     ModelStep,
     ExtrasStep,
     ReadyStep,
+    OpenedStep,
 )
+FIRST = "This is the first step. Ctrl+C leaves."
 
 
-def progress(position: int, width: int, glyphs: Glyphs) -> Text:
+def steps_of(draft: Draft) -> list[type[Step]]:
+    """The questions on the way that was chosen, in their order."""
+    return [step for step in STEPS if step.applies(draft)]
+
+
+def progress(steps: list[type[Step]], position: int, width: int, glyphs: Glyphs) -> Text:
     """`✓ Swarm  ● Identity  ○ Account ...`; only the current name where the line is narrow."""
     text = Text(no_wrap=True, overflow="crop")
-    wide = width >= sum(len(step.NAME) + 4 for step in STEPS)
-    for number, step in enumerate(STEPS):
+    wide = width >= sum(len(step.NAME) + 4 for step in steps) - 2
+    for number, step in enumerate(steps):
         sign = (
             glyphs.done if number < position else glyphs.ok if number == position else glyphs.busy
         )
@@ -61,7 +81,14 @@ class OnboardingScreen(Screen[None]):
     AUTO_FOCUS = None
 
     class Finished(Message):
-        """Everything is saved; a node can start from the home's config.yaml."""
+        """Everything is saved; a node can start from the home's config.yaml.
+
+        unlocked: the account, when it was locked with a passphrase just now.
+        """
+
+        def __init__(self, unlocked: Unlocked | None) -> None:
+            super().__init__()
+            self.unlocked = unlocked
 
     def __init__(self, home: Home, glyphs: Glyphs, draft: Draft | None = None) -> None:
         super().__init__()
@@ -70,6 +97,7 @@ class OnboardingScreen(Screen[None]):
         self.draft = draft or Draft()
         self.position = 0
         self._busy = False
+        self._accepting: Worker[None] | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(id="onboarding"):
@@ -83,6 +111,10 @@ class OnboardingScreen(Screen[None]):
         await self._show()
 
     @property
+    def steps(self) -> list[type[Step]]:
+        return steps_of(self.draft)
+
+    @property
     def step(self) -> Step:
         return self.query_one("#step").query_one(Step)
 
@@ -91,28 +123,37 @@ class OnboardingScreen(Screen[None]):
 
     def _head(self) -> None:
         title = Text("Waggle", "bold")
-        told = f"  {self.glyphs.dot}  first start, step {self.position + 1} of {len(STEPS)}"
+        told = f"  {self.glyphs.dot}  first start, step {self.position + 1} of {len(self.steps)}"
         title.append(told, "not bold dim")
         self.query_one("#title", Static).update(title)
         width = self.size.width - 4
-        self.query_one("#progress", Static).update(progress(self.position, width, self.glyphs))
+        line = progress(self.steps, self.position, width, self.glyphs)
+        self.query_one("#progress", Static).update(line)
 
     async def _show(self) -> None:
         self._tell("")
         holder = self.query_one("#step", VerticalScroll)
         await holder.remove_children()
-        step = STEPS[self.position](self.draft, self.home, self.glyphs)
+        step = self.steps[self.position](self.draft, self.home, self.glyphs)
+        step.tell_doing = self._doing
         await holder.mount(step)
         holder.scroll_home(animate=False)
-        first = next((w for w in step.query("*").results() if w.focusable), None)
-        self.set_focus(first)
+        inside = (w for w in step.query("*").results() if w.focusable and w.display)
+        self.set_focus(step if step.focusable else next(inside, None))
         self._head()  # last: who sees the step's number can answer it
 
+    # --- what is said below the step ----------------------------------------------------------
+
     def _tell(self, problem: str) -> None:
+        self._below(f"{self.glyphs.warn} {problem}" if problem else "")
+
+    def _below(self, text: str) -> None:
         bar = self.query_one("#problem", Static)
-        sign = f"{self.glyphs.warn} " if problem else ""
-        bar.update(Text(sign + clean(problem, ascii_only=self.glyphs.ascii)))
-        bar.display = bool(problem)
+        bar.update(Text(clean(text, ascii_only=self.glyphs.ascii)))
+        bar.display = bool(text)
+
+    def _doing(self, text: str) -> None:
+        self._below(f"{self.glyphs.busy} {text}" if text else "")
 
     def on_choices_changed(self) -> None:
         self._tell("")
@@ -123,10 +164,14 @@ class OnboardingScreen(Screen[None]):
     def action_scroll_step(self, rows: int) -> None:
         self.query_one("#step", VerticalScroll).scroll_relative(y=rows, animate=False)
 
+    # --- going on, back and away --------------------------------------------------------------
+
     def action_next(self) -> None:
         if not self._busy:
             self._busy = True
-            self.run_worker(self._accept(), exclusive=True, group="accept", exit_on_error=True)
+            self._accepting = self.run_worker(
+                self._accept(), exclusive=True, group="accept", exit_on_error=True
+            )
 
     async def _accept(self) -> None:
         try:
@@ -142,18 +187,25 @@ class OnboardingScreen(Screen[None]):
     async def _go_on(self) -> None:
         """Accept this step and show the next one, whole, before another key counts."""
         self._tell("")
-        draft = await self.step.accept()
+        step = self.step
+        draft = await step.accept()
         if draft is None:
             return
         self.draft = draft
-        if self.position + 1 == len(STEPS):
-            self.post_message(self.Finished())
+        here = self.steps.index(type(step))
+        if here + 1 == len(self.steps):
+            self.post_message(self.Finished(draft.unlocked))
             return
-        self.position += 1
+        self.position = here + 1
         await self._show()
 
     async def action_previous(self) -> None:
-        if self._busy or self.position == 0:
+        if self._busy:
+            if self.step.waiting and self._accepting is not None:
+                self._accepting.cancel()
+            return
+        if self.position == 0:
+            self._tell(FIRST)
             return
         self._busy = True
         try:
@@ -162,3 +214,12 @@ class OnboardingScreen(Screen[None]):
             await self._show()
         finally:
             self._busy = False
+
+    def ask_leave(self) -> None:
+        """Ctrl+C."""
+        saved = isinstance(self.step, OpenedStep)
+        self.app.push_screen(LeaveScreen(saved), self._answered)
+
+    def _answered(self, leave: bool | None) -> None:
+        if leave:
+            self.app.exit("left")

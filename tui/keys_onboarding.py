@@ -1,0 +1,44 @@
+"""What a person can do during the first start; a part of the table of `tui/keys.py`."""
+
+from __future__ import annotations
+
+from tui.command import Command
+
+# fmt: off
+COMMANDS: tuple[Command, ...] = (
+    Command("onboarding", "next", ("enter",), "Enter", "Continue",
+            "Go on with what is chosen.", footer=True, palette=False, priority=True),
+    Command("onboarding", "previous", ("escape",), "Esc", "Back",
+            "One step back, or stop waiting; nothing you chose is lost.",
+            footer=True, palette=False, priority=True),
+    Command("onboarding", "app.focus_next", ("tab",), "Tab", "Next field",
+            "Go to the next field of this step.", footer=True, palette=False),
+    Command("onboarding", "app.interrupt", ("ctrl+c",), "^c", "Leave",
+            "Leave without starting a node; asks first.",
+            footer=True, palette=False, priority=True),
+    Command("onboarding", "scroll_step(3)", ("down", "pagedown"), "Down", "Down",
+            "Choose the next entry, or read on.", palette=False),
+    Command("onboarding", "scroll_step(-3)", ("up", "pageup"), "Up", "Up",
+            "Choose the entry above, or scroll back.", palette=False),
+    Command("invite", "copy", ("y",), "y", "Copy the invite",
+            "Copy the invite to the clipboard of your terminal, over SSH too."),
+    Command("phrase", "next", ("enter",), "Enter", "Continue",
+            "Go on once every word is written down, or answer.",
+            footer=True, palette=False, priority=True),
+    Command("phrase", "back", ("escape",), "Esc", "Make no account",
+            "Go back without an account; these words are forgotten.",
+            footer=True, palette=False, priority=True),
+    Command("phrase", "app.focus_next", ("tab",), "Tab", "Next word",
+            "Go to the next word that is asked for.", footer=True, palette=False),
+    Command("leaving", "stay", ("escape", "n"), "Esc", "Stay",
+            "Go on with the first start.", footer=True, palette=False),
+    Command("leaving", "leave", ("enter", "y"), "Enter", "Leave",
+            "Close Waggle; nothing is running.", footer=True, palette=False),
+)
+# fmt: on
+SCOPES = {
+    "onboarding": "First start",
+    "invite": "First start: the invite",
+    "phrase": "First start: the recovery phrase",
+    "leaving": "When leaving the first start",
+}
