@@ -35,7 +35,7 @@ def live(figures: Figures, state: NodeState, read: float) -> Figures:
     if told is None or (told.swarm, told.peer_id) != mine:
         return figures
     if figures.counted is None or told.time > figures.counted.time:
-        figures = replace(figures, counted=told)
+        figures = replace(figures, counted=told, account=told.account or figures.account)
     if told.time <= read:
         return figures
     totals = replace(

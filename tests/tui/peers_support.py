@@ -14,7 +14,7 @@ from core.swarm.leaderboard import Board, Entry, Leader, to_row
 from tests.tui.support import ME, OTHERS, START
 
 SWARM = "31337:0x5FbDB2315678afecb367f032d93F642f64180aa3"
-NOW = START + 400
+NOW = START + 4 * 245
 ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 

@@ -72,6 +72,7 @@ def told(home: Home, trouble: bool = False, owner: str = ACCOUNT) -> list[events
         "The chain cannot be reached", "connection refused", "Check chain.rpc_url"
     )
     obstacle = line.Line(NOW - 90, NOW + 20, 6, "ChainDown", error.what, error.why, error.next_step)
+    line.save(store, ME, obstacle if trouble else line.Line())
     counted = figures.counted(store, SWARM, ME, Policy(), obstacle if trouble else line.Line())
     totals = store.totals(SWARM, ME)
     store.close()

@@ -25,7 +25,7 @@ from tui.derive_peer_details import about
 from tui.derive_peers import Order, PeerRow
 from tui.fetcher import Fetcher
 from tui.screens.row_details import Details, DetailsScreen
-from tui.screens.sections import SectionsScreen, TextSection
+from tui.screens.sections import BOX, SectionsScreen, TextSection
 from tui.text import clean
 from tui.widgets.lines import Lines
 from tui.widgets.table import Table
@@ -80,7 +80,7 @@ class PeersScreen(SectionsScreen):
     PeersScreen.-wide #sections {
         layout: grid; grid-size: 2 3; grid-columns: 15fr 8fr; grid-rows: 14fr 6fr 10fr;
     }
-    PeersScreen.-wide #peers, PeersScreen.-wide #quarantine { row-span: 2; }
+    PeersScreen.-wide #section-peers, PeersScreen.-wide #section-quarantine { row-span: 2; }
     PeersScreen #refused { height: auto; max-height: 45%; margin: 1 0 0 2; }
     """
 
@@ -107,20 +107,20 @@ class PeersScreen(SectionsScreen):
         yield Lines(draw_peers.head, id="peers-head", classes="head")
 
     def bodies(self) -> ComposeResult:
-        with Vertical(id="peers", classes="section"):
+        with Vertical(id=BOX + "peers", classes="section"):
             table = Table(draw_peers.PEERS, id="peers-table")
             table.add_class("mover")
             yield table
-        network = TextSection(draw_network.network, id="network")
+        network = TextSection(draw_network.network, id=BOX + "network")
         network.add_class("section")
         yield network
-        with Vertical(id="quarantine", classes="section"):
+        with Vertical(id=BOX + "quarantine", classes="section"):
             held = Table(draw_peers.HELD, id="held-table")
             held.add_class("mover")
             held.note = draw_peers.NOBODY_HELD
             yield held
             yield Lines(draw_peers.refused, id="refused")
-        with Vertical(id="gossip", classes="section"):
+        with Vertical(id=BOX + "gossip", classes="section"):
             feed = Feed(draw_peers.gossip_rows, id="feed")
             feed.add_class("mover")
             feed.note = draw_peers.NO_GOSSIP
@@ -176,7 +176,7 @@ class PeersScreen(SectionsScreen):
         if self.in_view("peers"):
             self._draw_peers(state, now)
         if self.in_view("network"):
-            box = self.query_one("#network", TextSection)
+            box = self.query_one(TextSection)
             box.lines.show(draw_network.view(state, now, net_on))
         if self.in_view("quarantine"):
             held = self.query_one("#held-table", Table)

@@ -27,7 +27,7 @@ from tui.draw_facts import facts
 from tui.fetcher import Fetcher
 from tui.ledger_pages import Found, LedgerReader, LedgerRows, Look, Place
 from tui.screens.row_details import Details, DetailsScreen
-from tui.screens.sections import PACE_S, SectionsScreen, TextSection
+from tui.screens.sections import BOX, PACE_S, SectionsScreen, TextSection
 from tui.text import clean
 from tui.widgets.lines import Lines
 from tui.widgets.table import Table
@@ -73,9 +73,9 @@ class RewardsScreen(SectionsScreen):
     DEFAULT_CSS = """
     RewardsScreen #rewards-head { height: 2; }
     RewardsScreen.-wide #sections {
-        layout: grid; grid-size: 2 2; grid-columns: 9fr 5fr; grid-rows: 19 1fr;
+        layout: grid; grid-size: 2 2; grid-columns: 9fr 5fr; grid-rows: 10fr 9fr;
     }
-    RewardsScreen.-wide #ledger { row-span: 2; }
+    RewardsScreen.-wide #section-ledger { row-span: 2; }
     """
 
     @dataclass
@@ -108,12 +108,12 @@ class RewardsScreen(SectionsScreen):
         yield Lines(draw_rewards.head, id="rewards-head", classes="head")
 
     def bodies(self) -> ComposeResult:
-        with Vertical(id="ledger", classes="section"):
+        with Vertical(id=BOX + "ledger", classes="section"):
             table = Table(draw_rewards.LEDGER, id="ledger-table")
             table.add_class("mover")
             yield table
         for name, drawer in (("counters", draw_rewards.counters), ("about", facts)):
-            box = TextSection(drawer, id=name)
+            box = TextSection(drawer, id=BOX + name)
             box.add_class("section")
             yield box
 
@@ -271,10 +271,10 @@ class RewardsScreen(SectionsScreen):
         if self._figures is not None:
             shown = self._figures
             if self.in_view("counters"):
-                box = self.query_one("#counters", TextSection)
+                box = self.query_one(f"#{BOX}counters", TextSection)
                 box.lines.show(derive.counters(shown, now))
             if self.in_view("about"):
-                self.query_one("#about", TextSection).lines.show(derive.about(shown, now))
+                self.query_one(f"#{BOX}about", TextSection).lines.show(derive.about(shown, now))
         for each in self.query(Table):
             each.catch_up()
         table.repaint()

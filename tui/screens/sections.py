@@ -23,7 +23,7 @@ from tui.widgets.table_search import SearchLine
 
 WIDE = (120, 32)
 """Columns and rows from which all sections are shown at once."""
-TAB = "tab-"
+TAB, BOX = "tab-", "section-"
 PACE_S = 1.0
 """Seconds between two drawings of news at least."""
 
@@ -59,7 +59,7 @@ class SectionsScreen(Screen[None]):
 
     KEY_SCOPE: ClassVar[str] = ""
     SECTIONS: ClassVar[dict[str, str]] = {}
-    """Titles by name; the name is the id of the section's box."""
+    """Titles by name; a section's box has the id BOX and its name."""
     AUTO_FOCUS = ""
     DEFAULT_CSS = """
     SectionsScreen {
@@ -79,8 +79,8 @@ class SectionsScreen(Screen[None]):
     SectionsScreen.-wide {
         Tabs { display: none; }
         .section {
-            display: block; border: round $border-blurred; border-title-color: $text-muted;
-            border-title-style: none;
+            display: block; height: 100%; border: round $border-blurred;
+            border-title-color: $text-muted; border-title-style: none;
         }
         .section.-active { border: round $primary 60%; border-title-color: $primary; }
     }
@@ -127,7 +127,7 @@ class SectionsScreen(Screen[None]):
     # --- which section ------------------------------------------------------------------------
 
     def box(self, name: str) -> Widget:
-        return self.query_one(f"#{name}")
+        return self.query_one(f"#{BOX}{name}")
 
     def mover(self, name: str) -> Any:
         """What the keys move in a section."""
@@ -176,8 +176,9 @@ class SectionsScreen(Screen[None]):
         """A click into a section makes it the active one."""
         widget = event.widget
         while widget is not None and widget is not self:
-            if widget.id in self.SECTIONS:
-                self.action_show_section(widget.id)
+            name = (widget.id or "").removeprefix(BOX)
+            if widget.id != name and name in self.SECTIONS:
+                self.action_show_section(name)
                 return
             widget = widget.parent if isinstance(widget.parent, Widget) else None
 
