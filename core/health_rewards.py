@@ -15,6 +15,9 @@ OBSTACLE_S = 60.0
 """What may mend itself has this long; a refusal is told at once."""
 QUEUE_S = 600.0
 RECENT_S = 300.0
+TWIN_S = 600.0
+ELSEWHERE = "Elsewhere"
+"""The code of a submission that was made by another machine (`core.chain.ledger_rows`)."""
 LOW_ROUNDS = 50
 """Submissions that the balance must last for, at least."""
 CHOSEN = "ReadOnly"
@@ -61,6 +64,21 @@ def gas_low(state: NodeState) -> Told:
         f"The account {lasts}: it has {ether(read.balance_wei)} ether, and each with its vote"
         f" costs about {ether(read.round_cost_wei)}",
         f"Send some ether to {whom}: {ether(1000 * read.round_cost_wei)} lasts for about 1000",
+    )
+
+
+def twin(state: NodeState, now: float) -> Told:
+    """Another machine submits for this peer: what is trained here counts for nothing."""
+    recent = [
+        row for row in state.ledger.settled if row.code == ELSEWHERE and now - row.changed < TWIN_S
+    ]
+    if not recent:
+        return None
+    many = "a submission" if len(recent) == 1 else f"{len(recent)} submissions"
+    return (
+        f"Another machine runs with this peer's key: {many} of the last minutes came from there,"
+        " instead of what was trained here",
+        "Stop one of the two, or give it an identity of its own: waggle identity new --set-aside",
     )
 
 

@@ -158,6 +158,18 @@ CASES = [
         "Round 6",
     ),
     (
+        "a twin",
+        trained(submission(5, "credited", code="Elsewhere", time=NOW - 9)),
+        "degraded",
+        "Another machine runs with this peer's key: a submission",
+    ),
+    (
+        "a twin that has ended",
+        trained(submission(5, "credited", code="Elsewhere", time=NOW - 900)),
+        "healthy",
+        "Round 6",
+    ),
+    (
         "gas low",
         trained(money(10**15, 10**14)),
         "degraded",

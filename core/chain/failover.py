@@ -14,9 +14,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from core.chain.endpoint import Answered, Endpoint
 from core.chain.rpc import Caller, Question, Rpc, RpcError, Unreachable
 from core.chain.trust import Proof, check_chain_id, prove
 from core.errors import ConfigError, RefusedError, WaggleError
@@ -29,6 +29,8 @@ QUICK_S = 1.0
 MAX_BACK = 128
 """Blocks that the newest one may fall back by. No reorganisation of an honest chain is so deep:
 an RPC that is further behind has not caught up."""
+PROOF_S = 60.0
+"""An RPC is looked at again after so long: behind the same address another chain may have begun."""
 BACK_PATIENCE_S = 30.0
 """When nobody knows a newer block for so long, the chain did go back."""
 OWN_FAULT = ("limited", "unauthorised", "syncing")
@@ -36,27 +38,6 @@ OWN_FAULT = ("limited", "unauthorised", "syncing")
 T = TypeVar("T")
 Tell = Callable[[WaggleError], None]  # takes what a person should know and no caller is told
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Answered:
-    """A batch's results, in order, an RpcError where there is none; and the newest block then.
-
-    by: the RPC that answered, without what is secret of its address.
-    """
-
-    results: list[Any]
-    head: int
-    by: str
-
-
-@dataclass
-class _Endpoint:
-    rpc: Rpc
-    proof: Proof | None = None
-    away_until: float = 0.0
-    pause_s: float = 0.0
-    why: str = ""
 
 
 class Endpoints(Caller):
@@ -81,7 +62,7 @@ class Endpoints(Caller):
                 f"it has {len(listed)} addresses",
                 f"Give 1 to {MAX_RPCS} addresses, with commas between them",
             )
-        self._all = [_Endpoint(Rpc(url, timeout_s)) for url in listed]
+        self._all = [Endpoint(Rpc(url, timeout_s)) for url in listed]
         self._contract = contract
         self._wanted = chain_id
         self._tell = tell or (lambda error: log.warning("%s", error))
@@ -110,7 +91,7 @@ class Endpoints(Caller):
         chain; an RPC's error about the whole batch comes as TransientError."""
         partly: list[Answered] = []
 
-        def ask(each: _Endpoint) -> Answered:
+        def ask(each: Endpoint) -> Answered:
             whole = [*questions, ("eth_chainId", []), ("eth_blockNumber", [])]
             *results, chain, head = each.rpc.batch(whole)
             if isinstance(chain, RpcError) and chain.is_revert:
@@ -119,6 +100,10 @@ class Endpoints(Caller):
                 each.rpc.shown, each.rpc.as_quantity("eth_chainId", chain), self.chain_id
             )
             newest = each.rpc.as_quantity("eth_blockNumber", head)
+            if newest < each.height:  # a reorganisation, or a chain that began anew
+                each.proof = None
+                self._look(each)
+            each.height = newest
             self._check_height(each, newest)
             answered = Answered(results, newest, each.rpc.shown)
             if own := [r for r in results if isinstance(r, RpcError) and _elsewhere(r)]:
@@ -172,7 +157,7 @@ class Endpoints(Caller):
 
     # --- choosing -----------------------------------------------------------------------------
 
-    def _ask(self, question: Callable[[_Endpoint], T], may_pass_on: bool = True) -> T:
+    def _ask(self, question: Callable[[Endpoint], T], may_pass_on: bool = True) -> T:
         """The answer of the first RPC that gives one; the first one's trouble when none does."""
         return self._persist(lambda: self._ask_each(question, may_pass_on))
 
@@ -191,7 +176,7 @@ class Endpoints(Caller):
             time.sleep(pause)
         return work()
 
-    def _ask_each(self, question: Callable[[_Endpoint], T], may_pass_on: bool) -> T:
+    def _ask_each(self, question: Callable[[Endpoint], T], may_pass_on: bool) -> T:
         failed: list[Exception] = []
         for each in self._in_order():
             try:
@@ -208,24 +193,25 @@ class Endpoints(Caller):
                 failed.append(error)
         raise _worst(failed)
 
-    def _in_order(self) -> list[_Endpoint]:
+    def _in_order(self) -> list[Endpoint]:
         """Those that are not away; all of them when every one is."""
         now = time.monotonic()
         return [each for each in self._all if each.away_until <= now] or list(self._all)
 
-    def _look(self, each: _Endpoint) -> None:
-        if each.proof is not None:
+    def _look(self, each: Endpoint) -> None:
+        now = time.monotonic()
+        if each.proof is not None and now - each.proved < PROOF_S:
             return
         with self._lock:
             like = self._proof
         proof = prove(each.rpc, self._contract, self._wanted, like)
         with self._lock:
-            each.proof = proof
+            each.proof, each.proved = proof, now
             if self._proof is None:
                 self._proof = proof
 
     @contextmanager
-    def _watched(self, each: _Endpoint) -> Iterator[None]:
+    def _watched(self, each: Endpoint) -> Iterator[None]:
         try:
             yield
         except RpcError:
@@ -238,7 +224,7 @@ class Endpoints(Caller):
         each.pause_s, each.away_until, each.why = 0.0, 0.0, ""
         self.shown = each.rpc.shown
 
-    def _send_away(self, each: _Endpoint, error: WaggleError) -> None:
+    def _send_away(self, each: Endpoint, error: WaggleError) -> None:
         each.proof = None
         each.pause_s = min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, 2 * each.pause_s))
         each.away_until = time.monotonic() + each.pause_s
@@ -254,7 +240,7 @@ class Endpoints(Caller):
             )
         each.why = error.why
 
-    def _check_height(self, each: _Endpoint, head: int) -> None:
+    def _check_height(self, each: Endpoint, head: int) -> None:
         with self._lock:
             if head >= self._height - MAX_BACK:
                 self._height, self._back_since = max(head, self._height), 0.0

@@ -15,8 +15,9 @@ from typing import Any
 
 from core.chain import codec
 from core.chain.contract import HAS_REWARD
+from core.chain.endpoint import Answered
 from core.chain.eventlog import EventLog
-from core.chain.failover import Answered, Endpoints, Tell
+from core.chain.failover import Endpoints, Tell
 from core.chain.rpc import Question, RpcError
 from core.errors import ConfigError
 from core.schema import ChainSection

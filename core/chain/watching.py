@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from core.chain import inflight, receipts
 from core.chain.account import Wallet
-from core.chain.failover import Answered
+from core.chain.endpoint import Answered
 from core.chain.inflight import Attempt, InFlight
 from core.chain.quoting import Intent, Quoter
 from core.chain.reading import ChainReader

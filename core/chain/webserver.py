@@ -21,7 +21,8 @@ from core.addresses import EVERY, LOOPBACK, is_loopback, listening
 from core.chain.limits import Caller
 
 LOCAL_CONNECTIONS = 384
-"""For this machine, where a swarm of hundreds may be tried."""
+"""For this machine, where a swarm of hundreds may be tried. A node keeps three and uses them now
+and then: when there is no room, the one that has been idle longest makes some."""
 MAX_CONNECTIONS = 128
 """For all others together."""
 CONNECTIONS_PER_ADDRESS = 16
@@ -66,11 +67,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def handle_one_request(self) -> None:
         self._timed.deadline = time.monotonic() + IDLE_TIMEOUT_S
+        self.server.rests(self.connection, True)
         try:
             self._buffered.peek(1)
         except TimeoutError:
             self.close_connection = True
             return
+        finally:
+            self.server.rests(self.connection, False)
         self._timed.deadline = time.monotonic() + REQUEST_TIMEOUT_S
         super().handle_one_request()
 
@@ -129,6 +133,8 @@ class _Server(ThreadingHTTPServer):
         self.payload = payload
         self._host = host
         self._open: dict[socket.socket, Caller] = {}
+        self._resting: dict[socket.socket, None] = {}
+        """Open connections between two requests, the longest idle first."""
         self._lock = threading.Lock()
         super().__init__((host, port), handler)
 
@@ -144,7 +150,7 @@ class _Server(ThreadingHTTPServer):
                 each for each in self._open.values() if each.is_local == caller.is_local
             )
             if caller.is_local:
-                fits = of_kind.total() < LOCAL_CONNECTIONS
+                fits = of_kind.total() < LOCAL_CONNECTIONS or self._make_room()
             else:
                 fits = of_kind.total() < MAX_CONNECTIONS
                 fits = fits and of_kind[caller] < CONNECTIONS_PER_ADDRESS
@@ -160,12 +166,34 @@ class _Server(ThreadingHTTPServer):
             pass  # it is sent away in any case
         self.shutdown_request(request)
 
+    def rests(self, connection: socket.socket, now: bool) -> None:
+        """A connection waits for its next request, or has one."""
+        with self._lock:
+            self._resting.pop(connection, None)
+            if now and connection in self._open:
+                self._resting[connection] = None
+
+    def _make_room(self) -> bool:
+        """End the local connection that has been idle longest; whether there was one."""
+        for each in self._resting:
+            if self._open[each].is_local:
+                break
+        else:
+            return False
+        del self._resting[each], self._open[each]
+        try:
+            each.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # it has gone by itself
+        return True
+
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
             with self._lock:
                 self._open.pop(request, None)
+                self._resting.pop(request, None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away mid-answer is its own business."""

@@ -185,17 +185,42 @@ def test_browsers_and_large_bodies_are_refused(proxy: LoginServer, members: Memb
     assert b"nothing to sign in" in raw(proxy, b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")
 
 
+def _connected(proxy: LoginServer, begun: bytes, many: int) -> list[socket.socket]:
+    held = []
+    for _ in range(many):
+        held.append(socket.create_connection(("127.0.0.1", proxy.port), timeout=10))
+        held[-1].sendall(begun)
+    return held
+
+
 def test_connections_beyond_the_limit_are_closed_and_others_go_on(proxy: LoginServer) -> None:
-    held = [
-        socket.create_connection(("127.0.0.1", proxy.port), timeout=10)
-        for _ in range(LOCAL_CONNECTIONS)
-    ]
+    begun = b"POST / HTTP/1.1\r\n"
+    held = _connected(proxy, begun, LOCAL_CONNECTIONS)
+
+    def crowded() -> bool:
+        held.extend(_connected(proxy, begun, 1))  # for one that was not seen to have begun yet
+        return _is_refused(proxy)
+
     try:
-        wait_until(lambda: _is_refused(proxy))
+        wait_until(crowded)
     finally:
         for each in held:
             each.close()
     wait_until(lambda: not _is_refused(proxy))
+
+
+def test_idle_connections_make_room_for_new_ones(proxy: LoginServer) -> None:
+    """Hundreds of nodes keep theirs open between two calls."""
+    held = _connected(proxy, b"", LOCAL_CONNECTIONS)
+    try:
+        for _ in range(20):
+            assert status(proxy, "?orgId=x") == (200, "pending")
+        assert held[0].recv(1) == b""  # the longest idle one made room
+        held[-1].sendall(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        assert held[-1].recv(12) == b"HTTP/1.1 200"
+    finally:
+        for each in held:
+            each.close()
 
 
 def _is_refused(proxy: LoginServer) -> bool:
