@@ -23,7 +23,7 @@ class Answered:
 
 @dataclass
 class Endpoint:
-    """proof: what it showed at `proved` (monotonic seconds); without it, it must be looked at first.
+    """proof: what it showed at `proved` (monotonic seconds); else it must be looked at first.
     height: of its newest answer. away_until: left alone until then, for `why`.
     """
 
