@@ -72,6 +72,7 @@ _RULES: tuple[Rule, ...] = (
     health_life.service_ill,
     _part(
         health_rewards.obstacle,
+        health_rewards.twin,
         lambda state, now: health_rewards.gas_low(state),
         health_rewards.queue,
         health_rewards.refused,

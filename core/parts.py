@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from core.gate.admission import Doubts
+from core.gate.admission import Doubts, Rejection
 from core.gate.remembered import Remembered
-from core.protocols import Engine, EvalReport, Exchange, Game, StepReport
+from core.protocols import Engine, EvalReport, Exchange, Game, PeerRecord, StepReport
 from core.rollouts import RolloutGroup, Task, TaskId
 from core.schema import Config
 from core.surroundings import Surroundings
@@ -77,6 +77,11 @@ class RoundState:
     waited: float = 0.0
     own: list[RolloutGroup] = field(default_factory=list)
     foreign: list[RolloutGroup] = field(default_factory=list)
+    admitted: list[RolloutGroup] = field(default_factory=list)
+    """Those of others that passed, `foreign` among them."""
+    refused: list[tuple[PeerRecord, Rejection]] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    """What the peers of this round call themselves, by peer id."""
     rejected: int = 0
     peers: int = 0
     tasks: dict[TaskId, Task] = field(default_factory=dict)

@@ -90,6 +90,9 @@ class Sharing:
         now.peers += len(gathered)
         admitted, rejections = self._gate.judge(now.number, gathered)
         now.rejected += rejections
+        now.refused = self._gate.refused
+        now.admitted = admitted
+        now.names = {each.record.peer_id: each.record.name for each in gathered}
         now.foreign = admission.select(now.own, admitted, self._parts.config, self._rng)
         for group in now.foreign:
             now.tasks[group.task] = self._parts.game.task(group.task)

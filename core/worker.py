@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from core import events, rounds
+from core import events, rounds, showing
 from core.commands import Commands
 from core.errors import StorageError, TransientError, WaggleError
 from core.incidents import incident
@@ -174,6 +174,8 @@ class NodeWorker(threading.Thread):
         self._sample(parts, now)
         if now.live and self._sharing is not None:
             self._sharing.play(now)
+        for event in showing.examples(now, parts.game.task, parts.config.training.scale_rewards):
+            self._emit(event)
         self._update(parts, now)
         if now.live:
             if parts.ledger is not None:
@@ -212,27 +214,6 @@ class NodeWorker(threading.Thread):
                 reward_mean=rounds.mean_reward(now.own),
                 truncated=sum(not r.finished for r in completions) / max(1, len(completions)),
                 drawn_with=dict(parts.engine.drawn_with),
-            )
-        )
-        self._show(now)
-
-    def _show(self, now: RoundState) -> None:
-        group = rounds.most_telling(now.own)
-        if group is None:
-            return
-        best, worst = rounds.best_and_worst(group)
-        task = now.tasks[group.task]
-        self._emit(
-            events.RolloutShown(
-                round=now.number,
-                task=str(group.task),
-                peer_id=group.peer_id,
-                question=task.question,
-                answer=task.answer,
-                best=group.rollouts[best].text,
-                best_reward=group.rewards[best],
-                worst=group.rollouts[worst].text,
-                worst_reward=group.rewards[worst],
             )
         )
 

@@ -18,14 +18,14 @@ text, or a poisoned text whose answer is right and which reads like the model's 
 from __future__ import annotations
 
 import hashlib
-import math
 import random
 import time
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from core.errors import WaggleError
+from core.gate.wellformed import is_logprob, is_task_id, is_unicode
 from core.protocols import Game, Gathered, PeerRecord
 from core.rollouts import Rollout, RolloutGroup, TaskId
 from core.schema import Config
@@ -79,21 +79,24 @@ class Doubts(Protocol):
 class Rejection:
     """Why a group was left out. task: its name, or "" for a whole contribution.
 
-    detail: for a person, bounded; it may quote a peer.
+    detail: for a person, bounded; it may quote a peer. group: what was refused, scored if it came
+    that far, as its peer sent it otherwise: nothing about it is known to hold.
     """
 
     task: str
     reason: str
     detail: str = ""
+    group: RolloutGroup | None = field(default=None, compare=False, repr=False)
 
 
 class _Refused(Exception):
-    """A group fails a check. reason is a code of REASONS."""
+    """A group fails a check. reason: a code of REASONS. scored: the group, if it came that far."""
 
-    def __init__(self, reason: str, detail: str = "") -> None:
+    def __init__(self, reason: str, detail: str = "", scored: RolloutGroup | None = None) -> None:
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
+        self.scored = scored
 
 
 def admit(
@@ -130,7 +133,8 @@ def admit(
             accepted.append(check.worth(group))
         except _Refused as refusal:
             name = str(group.task)[:128] if isinstance(group.task, TaskId) else ""
-            rejected.append(Rejection(name, refusal.reason, refusal.detail[:300]))
+            seen = refusal.scored or group
+            rejected.append(Rejection(name, refusal.reason, refusal.detail[:300], seen))
     return accepted, rejected
 
 
@@ -210,9 +214,9 @@ class _Check:
         if self._cut_off:
             raise _Refused("cost", "an answer of this group was cut off")
         if not scored.carries_signal:
-            raise _Refused("no_signal", f"every reward is {scored.rewards[0]:g}")
+            raise _Refused("no_signal", f"every reward is {scored.rewards[0]:g}", scored)
         if group.task in self._tasks or fingerprint(group) in self._digests:
-            raise _Refused("duplicate")
+            raise _Refused("duplicate", scored=scored)
         self._tasks.add(group.task)
         return scored
 
@@ -239,7 +243,7 @@ class _Check:
 
     def _schema(self, group: RolloutGroup) -> None:
         task = group.task
-        if not isinstance(task, TaskId) or not _is_task_id(task):
+        if not isinstance(task, TaskId) or not is_task_id(task):
             raise _Refused("schema", "not a task id")
         if type(group.round) is not int or not isinstance(group.peer_id, str):
             raise _Refused("schema", "round or peer id")
@@ -252,11 +256,11 @@ class _Check:
                 raise _Refused("schema", "a completion's text or end")
             if len(rollout.text) > max(LEAST_CHARS, CHARS_PER_TOKEN * tokens):
                 raise _Refused("size", f"a completion of {len(rollout.text)} characters")
-            if not _is_unicode(rollout.text):
+            if not is_unicode(rollout.text):
                 raise _Refused("schema", "a completion that is not Unicode")
             if len(rollout.logprobs) > tokens:
                 raise _Refused("size", f"{len(rollout.logprobs)} log-probs")
-            if not all(_is_logprob(value) for value in rollout.logprobs):
+            if not all(is_logprob(value) for value in rollout.logprobs):
                 raise _Refused("schema", "a log-prob that is none")
 
 
@@ -287,23 +291,3 @@ def select(
         if not groups:
             del by_peer[peer]
     return chosen
-
-
-def _is_task_id(task: TaskId) -> bool:
-    try:
-        return TaskId.parse(str(task)) == task
-    except (ValueError, TypeError):
-        return False
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _is_logprob(value: Any) -> bool:
-    """A log-probability is at most 0; rounding may put it a little above."""
-    return type(value) is float and math.isfinite(value) and value <= 1e-3

@@ -61,6 +61,8 @@ class Gatekeeper:
         self._now = now
         self._policy = policy_of(config.admission)
         self._random = random.Random()
+        self.refused: list[tuple[PeerRecord, Rejection]] = []
+        """Of the newest `judge`: whose, and why; for the screens."""
 
     def open(self, round: int, own: Sequence[RolloutGroup]) -> None:
         """Begin a round with my own groups: whoever sends one of them has copied it.
@@ -85,6 +87,7 @@ class Gatekeeper:
             self._tell(round, verdict)
             self._book(round, verdict)
         self._commit(round)
+        self.refused = [(each.record, why) for each in verdicts for why in each.rejections]
         admitted = [group for verdict in verdicts for group in verdict.groups]
         return admitted, sum(len(verdict.rejections) for verdict in verdicts)
 
@@ -131,7 +134,8 @@ class Gatekeeper:
                 if (detail := details.get(group.digest)) is None:
                     kept.append(group)
                 else:
-                    verdict.rejections.append(Rejection(str(group.task), "implausible", detail))
+                    told = Rejection(str(group.task), "implausible", detail, group)
+                    verdict.rejections.append(told)
             verdict.groups = kept
 
     def _thin(self, verdicts: Sequence[_Verdict]) -> None:
@@ -146,7 +150,7 @@ class Gatekeeper:
         for i, verdict in enumerate(shuffled):
             for group in verdict.groups[kept[i] :]:
                 detail = "enough groups of others are admitted already"
-                verdict.rejections.append(Rejection(str(group.task), "quota", detail))
+                verdict.rejections.append(Rejection(str(group.task), "quota", detail, group))
             verdict.groups = verdict.groups[: kept[i]]
 
     def _cap_unsigned(self, verdicts: Sequence[_Verdict]) -> None:
@@ -157,7 +161,7 @@ class Gatekeeper:
         for verdict in unsigned:
             for group in verdict.groups[limit:]:
                 detail = "enough groups of unsigned peers are admitted already"
-                verdict.rejections.append(Rejection(str(group.task), "quota", detail))
+                verdict.rejections.append(Rejection(str(group.task), "quota", detail, group))
             verdict.groups = verdict.groups[:limit]
             limit -= len(verdict.groups)
 
