@@ -19,6 +19,9 @@ from core.logfiles.scan import LEVELS
 from core.logfiles.timeline import Part, Timeline, parse
 
 TELL_S = 0.2
+"""Between two counts of what was found."""
+NOTICE_S = 0.02
+"""Between two words that more was searched: somebody may wait for the next match."""
 REST_S = 0.0005
 TOO_SLOW = "this expression takes too long on these lines; make it simpler"
 
@@ -114,7 +117,8 @@ class Search:
         known: dict[_Key, tuple[int, Counts]],
         asked: int,
     ) -> None:
-        told, patience = time.monotonic(), Patience()
+        told = noticed = time.monotonic()
+        patience = Patience()
         for stream, part in _newest_first(timeline):
             if self._asked != asked:
                 return
@@ -122,9 +126,13 @@ class Search:
             if key in known and known[key][0] == part.block.size:
                 continue
             known[key] = (part.block.size, counted(pattern, part, patience))
-            if time.monotonic() - told >= TELL_S:
+            now = time.monotonic()
+            if now - told >= TELL_S:
                 self._tell(known, timeline, asked)
-                told = time.monotonic()
+                told = noticed = time.monotonic()
+            elif now - noticed >= NOTICE_S:
+                self._told()
+                noticed = now
             time.sleep(REST_S)  # whoever waits for the interpreter gets it
         self._tell(known, timeline, asked)
 

@@ -188,9 +188,9 @@ async def test_repeats_and_tracebacks_are_folded_and_open(home: Home) -> None:
         assert "RuntimeError: CUDA out of memory" in text
         assert "5 lines" in text
         assert "the graphics memory is full" in text  # the cause, and what to do
-        assert "--max-vram" in text
         assert "worker.py" not in text
-        await press(pilot, "up", "enter", shows="worker.py")
+        await press(pilot, "up", shows="--max-vram")  # the whole of it where the cursor is
+        await press(pilot, "enter", shows="worker.py")
         await press(pilot, "enter", hides="worker.py")
         await press(pilot, "z", hides="× 50")
         await press(pilot, "end", "z", shows="× 50")

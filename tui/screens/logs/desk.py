@@ -29,6 +29,8 @@ from tui.screens.logs.window import Window
 
 PACE_S = 0.5
 """Between two frames that nobody asked for at least."""
+WAITING_PACE_S = 0.03
+"""Between two tries of what could not be answered yet."""
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +68,7 @@ class Desk:
         """told: called in the desk's thread when `frame` is a new one; must be quick."""
         self.home = home
         self.frame = Frame()
+        self._waiting = False
         self._told = told
         self._wake = threading.Condition()
         self._commands: list[Command] = []
@@ -129,7 +132,8 @@ class Desk:
         """Commands as soon as there are any; none when there is only news, at its pace."""
         with self._wake:
             while not self._ended and not self._commands:
-                left = self._made_at + PACE_S - time.monotonic()
+                pace = WAITING_PACE_S if self._waiting else PACE_S
+                left = self._made_at + pace - time.monotonic()
                 if self._news and left <= 0:
                     break
                 self._wake.wait(max(left, 0.001) if self._news else None)
@@ -153,7 +157,7 @@ class Desk:
             rows = tuple(self.window.lines())
         except Unknown:
             rows, waiting = (), True
-        self._made_at = time.monotonic()
+        self._made_at, self._waiting = time.monotonic(), waiting
         frame = self._frame(rows, waiting)
         if frame != self.frame:
             self.frame = frame

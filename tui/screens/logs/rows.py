@@ -86,9 +86,10 @@ def rows_of(entry: Entry, look: Look, opened: bool, chosen: bool, hinted: bool) 
             rows.append(Row("more", f"{dots} {len(more) - MAX_ROWS} more rows", chosen=chosen))
     if hinted and entry.hint is not None:
         told = f"{entry.hint.cause}: {entry.hint.next_step}"
+        parts = textwrap.wrap(told, max(20, room)) if shown or chosen else [told]
         rows += [
             Row("hint", part, mark="hint" if not number else "", chosen=chosen)
-            for number, part in enumerate(_wrapped(told, room - 6))
+            for number, part in enumerate(parts)
         ]
     return rows
 
@@ -123,7 +124,3 @@ def _note(entry: Entry, shown: bool, dots: str, look: Look) -> str:
         lines = f"{len(entry.tail) + 1} lines"
         parts.append(f"{dots} {_safe(entry.summary, look)[:200]} ({lines})")
     return " ".join(parts)
-
-
-def _wrapped(text: str, room: int) -> list[str]:
-    return textwrap.wrap(text, max(20, room))

@@ -15,6 +15,8 @@ from core.logfiles.timeline import Place
 from tui.screens.logs.rows import Look, Row, rows_of
 
 KEPT_ENTRIES = 2_000
+HINT_EVERY = 10
+"""Entries after which the same cause is told again."""
 MAX_OPENED = 1_000
 MAX_STREAM_CELLS = 12
 Line = tuple[Spot, int, Row]
@@ -105,15 +107,21 @@ class Window:
         return rows_of(entry, self.look, opened, chosen, self._hinted(spot, entry))
 
     def _hinted(self, spot: Spot, entry: Entry) -> bool:
-        """A cause is told once for errors that follow one another."""
+        """A cause is told once for errors that are close to one another."""
         if entry.hint is None:
             return False
-        try:
-            before = self.pages.before(spot)
-        except Unknown:
-            return True
-        group = self.pages.group(before) if before else None
-        return group is None or self.entry(group).hint != entry.hint
+        before: Spot | None = spot
+        for _ in range(HINT_EVERY):
+            try:
+                before = self.pages.before(before)
+            except Unknown:
+                return True
+            group = self.pages.group(before) if before else None
+            if before is None or group is None:
+                return True
+            if self.entry(group).hint == entry.hint:
+                return False
+        return True
 
     def _up_to(self, spot: Spot | None, height: int) -> list[Line]:
         """The rows that end with those of an entry."""
