@@ -191,12 +191,7 @@ def standing(row: Row) -> tuple[tuple[str, str], ...]:
     """(level, sentence) of what a person should know before changing it; level as of health."""
     out: list[tuple[str, str]] = []
     if row.overridden:
-        out.append(
-            (
-                "degraded",
-                f"Set by {row.overridden}: that wins over config.yaml for as long as it is given.",
-            )
-        )
+        out.append(("degraded", f"Set by {row.overridden}, which wins over config.yaml."))
     if row.pending is not None:
         out.append(
             (

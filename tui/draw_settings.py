@@ -10,7 +10,9 @@ from rich.text import Text
 from tui.derive_settings import Row, standing
 from tui.draw import Pen, bounded, line
 
-LABEL = 9
+ROWS = 9
+"""Of what is said about the chosen setting; as in app.tcss."""
+MAX_SAID = 3
 
 
 @dataclass(frozen=True)
@@ -49,40 +51,46 @@ def head_text(view: Head, width: int, pen: Pen) -> Text:
     text.append(told, pen.palette.label)
     if view.waiting:
         text.append(f" {pen.glyphs.dot} ", pen.palette.label)
-        many = "change waits" if view.waiting == 1 else "changes wait"
-        text.append(f"{view.waiting} {many} for a restart", pen.palette.warn)
+        text.append(f"{view.waiting} at restart", pen.palette.warn)
     return bounded(text, width, pen)
 
 
 def about_text(view: About, width: int, pen: Pen) -> Text:
-    """Meaning, kind, origin, and what a change would do; the last row is what was done."""
+    """Meaning, kind, origin, and what a change would do; last what was done. At most ROWS rows: of
+    those the meaning gives way."""
+    said = _said(view, width, pen)
     text = line()
     if view.row is None:
         text.append(" No setting has all these words.\n", pen.palette.muted)
     else:
-        _row(text, view.row, width, pen)
-    if view.said:
-        sign = pen.glyphs.warn if view.level else pen.glyphs.done
-        said = textwrap.wrap(f"{sign} {pen.safe(view.said, 600)}", max(16, width - 2))
-        text.append("\n".join(f" {row}" for row in said[:3]), pen.palette.level(view.level))
+        _row(text, view.row, width, ROWS - len(said), pen)
+    text.append("\n".join(said), pen.palette.level(view.level))
     return bounded(text, width, pen)
 
 
-def _row(text: Text, row: Row, width: int, pen: Pen) -> None:
+def _said(view: About, width: int, pen: Pen) -> list[str]:
+    if not view.said:
+        return []
+    sign = pen.glyphs.warn if view.level else pen.glyphs.done
+    rows = textwrap.wrap(f"{sign} {pen.safe(view.said, 600)}", max(16, width - 2))
+    return [f" {row}" for row in rows[:MAX_SAID]]
+
+
+def _row(text: Text, row: Row, width: int, rows: int, pen: Pen) -> None:
+    kind = f"{row.kind}: {', '.join(row.choices)}" if row.choices else row.kind
     text.append(f" {pen.fit(row.key, 40)}", f"bold {pen.palette.accent}")
-    text.append(f"  {pen.fit(row.kind, width - len(row.key) - 4)}\n", pen.palette.label)
-    for doc in textwrap.wrap(pen.safe(row.doc), max(16, width - 2)):
-        text.append(f" {doc}\n")
-    value = f"{row.shown} (from {row.origin}; the default is {row.default})"
-    _fact(text, "value", value, width, pen)
-    if row.choices:
-        _fact(text, "one of", ", ".join(row.choices), width, pen)
-    for level, told in standing(row):
+    text.append(f"  {pen.fit(kind, width - len(row.key) - 4)}\n", pen.palette.label)
+    stands = standing(row)
+    doc = textwrap.wrap(pen.safe(row.doc), max(16, width - 2))
+    room = max(1, rows - 2 - len(stands))
+    if len(doc) > room:
+        doc = [*doc[: room - 1], pen.fit(" ".join(doc[room - 1 :]), width - 2)]
+    for each in doc:
+        text.append(f" {each}\n")
+    where = row.origin if row.layer == "default" else f"{row.origin}; default {row.default}"
+    text.append(" value  ", pen.palette.label)
+    text.append(pen.fit(pen.safe(f"{row.shown}  ({where})"), width - 9) + "\n")
+    for level, told in stands:
         sign = f"{pen.glyphs.warn} " if level else ""
         style = pen.palette.level(level) if level else pen.palette.label
         text.append(f" {pen.fit(pen.safe(sign + told), width - 2)}\n", style)
-
-
-def _fact(text: Text, label: str, value: str, width: int, pen: Pen) -> None:
-    text.append(f" {label:<{LABEL}}", pen.palette.label)
-    text.append(pen.fit(pen.safe(value), width - LABEL - 2) + "\n")

@@ -275,6 +275,16 @@ COMMANDS: tuple[Command, ...] = (
         palette=False,
         priority=True,
     ),
+    Command(
+        "failure",
+        "app.settings",
+        ("s",),
+        "s",
+        "Settings",
+        "Correct a setting, then leave and start again.",
+        footer=True,
+        palette=False,
+    ),
 )
 
 SCOPES = {

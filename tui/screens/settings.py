@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
+from textual.containers import Container
 from textual.screen import Screen
 
 from core import settings_edit
@@ -39,7 +40,7 @@ NOTHING = "Nothing was changed here yet."
 
 class SettingsScreen(Screen[None]):
     BINDINGS = keys.bindings("settings")
-    AUTO_FOCUS = None
+    AUTO_FOCUS = ""
     KEY_SCOPE = "settings"
 
     def __init__(self, home: Home) -> None:
@@ -58,7 +59,10 @@ class SettingsScreen(Screen[None]):
         yield SettingsList(id="settings")
         yield Lines(about_text, id="about")
         yield SettingsLine()
-        yield KeyBar("settings")
+        with Container(classes="keys", id="keys-settings"):
+            yield KeyBar("settings")
+        with Container(classes="keys", id="keys-line"):
+            yield KeyBar("setting line")
 
     @property
     def _app(self) -> WaggleApp:
@@ -153,6 +157,7 @@ class SettingsScreen(Screen[None]):
         return self.query_one(SettingsLine)
 
     def action_search(self) -> None:
+        self.set_class(True, "-typing")
         self._line.open("Search /", self._search, "words of a name, value, origin or meaning")
 
     def action_edit(self) -> None:
@@ -164,6 +169,7 @@ class SettingsScreen(Screen[None]):
             values = settings_live.themes_of(self._app)
         hint = "what is there is not shown; type all of it anew" if row.hidden else row.kind
         text = editable(row, self._now)
+        self.set_class(True, "-typing")
         self._line.open(row.name, text, hint, row.key, values, row.secret)
         self._say("")
 
@@ -178,6 +184,9 @@ class SettingsScreen(Screen[None]):
             self._say(str(error), "degraded")
         else:
             self._say("")
+
+    def on_settings_line_closed(self) -> None:
+        self.set_class(False, "-typing")
 
     def on_settings_line_turned(self, event: SettingsLine.Turned) -> None:
         if not self._line.key:

@@ -47,6 +47,10 @@ class SettingsLine(Horizontal):
         """With Esc."""
 
     @dataclass
+    class Closed(Message):
+        """Whatever came of it."""
+
+    @dataclass
     class Turned(Message):
         """Up or down, where there are no values to choose from."""
 
@@ -94,6 +98,7 @@ class SettingsLine(Horizontal):
             self.input.value = ""
         self.input.password = False
         self.screen.set_focus(None)
+        self.post_message(self.Closed())
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()

@@ -44,7 +44,7 @@ class PhraseScreen(ModalScreen[bool]):
     """True once the person has shown that the words are written down; False for Esc."""
 
     BINDINGS = keys.bindings("phrase")
-    AUTO_FOCUS = None
+    AUTO_FOCUS = ""
 
     def __init__(self, phrase: str) -> None:
         super().__init__()
