@@ -43,8 +43,8 @@ PEERS = (
     Column("id", "peer id", 14, most=52),
 )
 HELD = (
-    Column("name", "name", 20, most=31, fixed=True),
-    Column("left", "for", 10, right=True),
+    Column("name", "name", 20, most=24, fixed=True),
+    Column("left", "for", 8, right=True),
     Column("reason", "reason", 11, most=12),
     Column("times", "time", 4, right=True),
     Column("why", "what it means", 20, most=90),

@@ -106,16 +106,16 @@ def counters(view: tuple[tuple[Side, ...], str], width: int, pen: Pen) -> Text:
     rows, asked = view
     text = line()
     text.append(
-        pen.fit(f"{'':<13}{'here':>9}  {'coordinator':>11}", width) + "\n", pen.palette.label
+        pen.fit(f"{'':<13}{'here':>8} {'coordinator':>11}", width) + "\n", pen.palette.label
     )
     for side in rows:
         here, there = ("-" if n is None else f"{n:,}" for n in (side.here, side.there))
         text.append(f"{side.name:<13}", "bold")
-        text.append(f"{here:>9}  {there:>11}")
+        text.append(f"{here:>8} {there:>11}")
         if side.here is not None and side.there is not None:
             same = side.here == side.there
             level, word = ("up", "the same") if same else ("degraded", "differs")
-            text.append(f"  {pen.glyphs.status(level)} {word}", pen.palette.level(level))
+            text.append(f" {pen.glyphs.status(level)} {word}", pen.palette.level(level))
         text.append("\n")
         for amount, reason in side.why:
             _wrapped(text, f"  {amount:+,}: ", pen.safe(reason, 300), width, pen.palette.warn)

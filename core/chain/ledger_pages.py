@@ -44,7 +44,7 @@ def newest(
     # The keys alone are counted off: whole rows would be read from the file only to be dropped.
     keys = f"SELECT rowid FROM ledger WHERE {where} {NEWEST_FIRST} LIMIT ? OFFSET ?"
     rows = reads.ledger(db, f"rowid IN ({keys}) {NEWEST_FIRST}", (*values, *page))
-    return [_round(db, row) for row in rows]
+    return _rounds(db, rows)
 
 
 def count(db: sqlite3.Connection, swarm: str, peer_id: str, failed: bool = False) -> int:
@@ -86,7 +86,7 @@ def _of(swarm: str, peer_id: str, failed: bool) -> tuple[str, tuple[str, ...]]:
 def one(db: sqlite3.Connection, swarm: str, peer_id: str, number: int) -> list[Round]:
     """The stages of one round; empty when it was not trained here, or is pruned."""
     where = "swarm = ? AND peer_id = ? AND round = ? ORDER BY stage"
-    return [_round(db, row) for row in reads.ledger(db, where, (swarm, peer_id, number))]
+    return _rounds(db, reads.ledger(db, where, (swarm, peer_id, number)))
 
 
 def registration(db: sqlite3.Connection, swarm: str, peer_id: str) -> OutboxRow | None:
@@ -99,11 +99,28 @@ def still_open(db: sqlite3.Connection, swarm: str, peer_id: str, limit: int) -> 
     return reads.due(db, swarm, peer_id, None, limit)
 
 
-def _round(db: sqlite3.Connection, row: LedgerRow) -> Round:
-    carried = reads.outbox(db, "id = ?", (row.submission,)) if row.submission is not None else []
-    votes = reads.outbox(
-        db,
-        "swarm = ? AND peer_id = ? AND kind = 'winner' AND round = ? AND stage = ?",
-        (row.swarm, row.peer_id, row.round, row.stage),
-    )
-    return Round(row, carried[0] if carried else None, votes[0] if votes else None)
+def _rounds(db: sqlite3.Connection, rows: list[LedgerRow]) -> list[Round]:
+    """Rounds of one peer in one swarm, with their submissions: two questions, not two a row."""
+    if not rows:
+        return []
+    carriers = {row.submission for row in rows if row.submission is not None}
+    carried = {row.id: row for row in _those(db, "id", carriers, "1", ())}
+    mine = (rows[0].swarm, rows[0].peer_id)
+    where = "swarm = ? AND peer_id = ? AND kind = 'winner'"
+    found = _those(db, "round", {row.round for row in rows}, where, mine)
+    votes = {(row.round, row.stage): row for row in found}
+    return [
+        Round(
+            row,
+            None if row.submission is None else carried.get(row.submission),
+            votes.get((row.round, row.stage)),
+        )
+        for row in rows
+    ]
+
+
+def _those(
+    db: sqlite3.Connection, column: str, among: set[int], where: str, values: tuple[str, ...]
+) -> list[OutboxRow]:
+    marks = ",".join("?" * len(among))
+    return reads.outbox(db, f"{where} AND {column} IN ({marks})", (*values, *sorted(among)))
