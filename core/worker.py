@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from core import events, rounds, showing
+from core import collecting, events, rounds, showing
 from core.commands import Commands
 from core.errors import StorageError, TransientError, WaggleError
 from core.incidents import incident
@@ -62,7 +62,8 @@ class NodeWorker(threading.Thread):
     def run(self) -> None:
         parts: Parts | None = None
         try:
-            parts = self._build(self.commands)
+            with collecting.put_off():
+                parts = self._build(self.commands)
             self._upkeep = Upkeep(parts, self._phases, self._emit, self.commands.stop_now)
             if parts.exchange is not None:
                 self._sharing = Sharing(
@@ -182,6 +183,8 @@ class NodeWorker(threading.Thread):
                 self._account(parts.ledger, parts.peer_id, now)
             self._last_round = (now.number, now.stage)
         self.finished_rounds += 1
+        if self.finished_rounds <= collecting.SETTLED_ROUNDS:
+            collecting.settle()
         self._finish(parts, now)
         if self._upkeep is not None:
             self._upkeep.after_round(self.finished_rounds, now.number, now.stage)
