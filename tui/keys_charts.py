@@ -68,6 +68,8 @@ COMMANDS: tuple[Command, ...] = (
             "Write these charts as a picture to a file."),
     Command("charts", "copy", ("y",), "y", "Copy values",
             "Copy what is read at the cursor to the clipboard of your terminal."),
+    Command("charts", "app.logs_at", ("t",), "t", "Log there",
+            "Open the log at the round under the cursor."),
     Command("charts", "app.help", ("question_mark", "f1"), "?", "Help",
             "The page with all keys.", footer=True),
     Command("charts", "app.command_palette", ("ctrl+p",), "^p", "Palette",

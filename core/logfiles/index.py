@@ -35,7 +35,7 @@ class LogIndex:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._told: Callable[[], None] = lambda: None
-        self.timeline = Timeline(())
+        self.timeline = Timeline((), looked=False)
         self.total_bytes = 0
 
     def start(self, told: Callable[[], None]) -> None:

@@ -61,10 +61,11 @@ class Timeline:
     cannot be put in order yet, because a file is not indexed that far back.
     """
 
-    def __init__(self, streams: Sequence[Stream]) -> None:
+    def __init__(self, streams: Sequence[Stream], looked: bool = True) -> None:
+        """looked: whether anybody looked for files yet."""
         self.streams = tuple(stream.name for stream in streams)
         self.parts = tuple(_parts(stream) for stream in streams)
-        self.complete = all(stream.incomplete() is None for stream in streams)
+        self.complete = looked and all(stream.incomplete() is None for stream in streams)
         self.cuts = sorted(
             (part.start, stream, number)
             for stream, parts in enumerate(self.parts)

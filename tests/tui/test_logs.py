@@ -293,3 +293,26 @@ async def test_no_log_is_said_and_a_first_one_appears(home: Home) -> None:
         write_logs(home, {"node": rounds(0, 3)})
         await until(pilot, lambda: "round     2" in capture.text_of(app))
         await press(pilot, "e", shows="Nothing here")
+
+
+async def test_from_a_chart_to_the_log_of_its_round_and_back(home: Home) -> None:
+    write_logs(home, {"node": rounds(0, 300)})
+    bus = events.EventBus()
+    journal = Journal(home.db, bus)
+    journal.start()
+    start = datetime(2026, 11, 25, 10, 0, 0).timestamp()
+    played = [event for n in range(1, 60) for event in round_events(n, start + n - 4)]
+    for event in played:
+        bus.emit(event)
+    journal.close()
+    async with running(home, [*begin(), *played], NOW, (100, 30)) as (app, pilot, _):
+        await press(pilot, "c", shows="Reward")
+        await press(pilot, "end", "left", *["H"] * 2)
+        await until(pilot, lambda: app.linked_round)
+        round_ = round(app.linked_round or 0)
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(app.screen, LogsScreen))
+        await until(pilot, lambda: cursor(app).startswith(f"round {round_:>5}"))
+        await press(pilot, "down", "down")
+        await until(pilot, lambda: app.linked_round == round_ + 2)
+        await press(pilot, "escape", shows=f"Reward at round {round_ + 2}")  # the cursor went along

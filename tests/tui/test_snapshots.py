@@ -64,10 +64,9 @@ def pressing(*keys: str) -> Any:
         ("dashboard", ()),
         ("help", ("question_mark",)),
         ("rollouts", ("r",)),
-        ("logs", ("l",)),
         ("quit", ("q",)),
     ],
-    ids=["dashboard", "help", "rollouts", "logs", "quit"],
+    ids=["dashboard", "help", "rollouts", "quit"],
 )
 def test_pages(snap_compare: Any, name: str, keys: tuple[str, ...], size: tuple[int, int]) -> None:
     assert snap_compare(dashboard(60), terminal_size=size, run_before=pressing(*keys))

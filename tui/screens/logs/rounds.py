@@ -6,7 +6,7 @@ from __future__ import annotations
 from core.errors import StorageError
 from core.home import Home
 from core.journal import Journal
-from core.logfiles.pages import Pages, Spot
+from core.logfiles.pages import Pages, Spot, Unknown
 from core.logfiles.segment import stamp_of
 from tui.screens.logs.window import Window
 
@@ -16,17 +16,21 @@ NEAR = 300
 """Entries among which the line of a round is looked for."""
 
 
-def spot_of_time(pages: Pages, moment: float) -> Spot | str | None:
-    """The first entry at or after a moment (Unix seconds), or why there is none."""
+def spot_of_time(pages: Pages, moment: float) -> Spot | None:
+    """The first entry at or after a moment (Unix seconds). Unknown while it is not indexed."""
     timeline = pages.timeline
     stamp = stamp_of(moment)
-    if not timeline.complete and timeline.pages and stamp < timeline.cuts[timeline.first][0]:
-        return "That part of the log is still being read; try again in a moment."
+    known = timeline.first < timeline.pages and timeline.cuts[timeline.first][0] <= stamp
+    if not timeline.complete and not known:
+        raise Unknown
     return pages.at(stamp)
 
 
 def spot_of_round(window: Window, home: Home, round_: int) -> Spot | str | None:
-    """The entry that tells of a round, or the time of that round, or why there is neither."""
+    """The entry that tells of a round, or the time of that round, or why there is neither.
+
+    Unknown while the log is not indexed that far back.
+    """
     try:
         moment = Journal(home.db).time_of_round(round_)
     except StorageError as error:
@@ -34,9 +38,7 @@ def spot_of_round(window: Window, home: Home, round_: int) -> Spot | str | None:
     if moment is None:
         return f"The journal has no round {round_}."
     start = spot_of_time(window.pages, moment - EARLIER_S)
-    if not isinstance(start, Spot):
-        return start
-    spot: Spot | None = start
+    spot = start
     for _ in range(NEAR):
         group = window.pages.group(spot) if spot else None
         if spot is None or group is None:

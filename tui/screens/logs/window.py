@@ -110,10 +110,9 @@ class Window:
         """A cause is told once for errors that are close to one another."""
         if entry.hint is None:
             return False
-        before: Spot | None = spot
         for _ in range(HINT_EVERY):
             try:
-                before = self.pages.before(before)
+                before = self.pages.before(spot)
             except Unknown:
                 return True
             group = self.pages.group(before) if before else None
@@ -121,6 +120,7 @@ class Window:
                 return True
             if self.entry(group).hint == entry.hint:
                 return False
+            spot = before
         return True
 
     def _up_to(self, spot: Spot | None, height: int) -> list[Line]:
