@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 
 from core import config, settings_edit
 from core.config import settings, value_of
-from core.errors import ConfigError, TransientError
+from core.errors import TransientError
 from core.home import Home
 from tests.tui.conftest import settle
 from tests.tui.support import START, ReplayNode, begin
@@ -79,7 +79,8 @@ async def to(pilot: Pilot[str], key: str) -> None:
     await pilot.press("enter")
     await pilot.pause()
     row = pilot.app.screen.query_one(SettingsList).row
-    assert row is not None and row.key == key
+    assert row is not None
+    assert row.key == key
 
 
 async def write(pilot: Pilot[str], text: str) -> None:
@@ -113,7 +114,8 @@ async def test_search_only_set_ones_and_back(home: Home) -> None:
         assert len([r for r in screen.list.lines if isinstance(r, Row)]) == len(settings())
         await pilot.press("o")
         shown = [r for r in screen.list.lines if isinstance(r, Row)]
-        assert shown and all(r.layer != "default" for r in shown)
+        assert shown
+        assert all(r.layer != "default" for r in shown)
         await pilot.press("slash", *"no such words", "enter")
         await pilot.pause()
         assert "No setting has all these words." in seen(pilot)
@@ -146,7 +148,8 @@ async def test_a_value_is_checked_while_it_is_typed_and_kept_with_its_comments(h
         assert "It counts from the node's next start." in told
         assert "The node still runs with 1, until its next start." in told
         assert "1 at restart" in told
-        assert app.effective is not None and app.effective.config.model.threads == 1
+        assert app.effective is not None
+        assert app.effective.config.model.threads == 1
         await pilot.press("u")
         await quiet(pilot)
         assert home.config.read_text() == FILE
@@ -197,7 +200,8 @@ async def test_the_console_takes_its_settings_at_once(home: Home) -> None:
         await to(pilot, "console.ascii")
         await pilot.press("enter", "up", "enter")
         await quiet(pilot)
-        assert app.ascii and app.pen.glyphs.ascii
+        assert app.ascii
+        assert app.pen.glyphs.ascii
         assert capture.text_of(app).isascii()
         assert all(row.pending is None for row in screen._rows)
         await pilot.press("u", "escape")
@@ -252,7 +256,8 @@ async def test_a_secret_is_set_without_an_echo_and_never_copied(home: Home) -> N
         await to(pilot, "chain.org_id")
         await pilot.press("enter")
         line = screen.query_one(SettingsLine).input
-        assert line.password and line.value == ""
+        assert line.password
+        assert line.value == ""
         line.post_message(Paste("f00dcafe-other"))
         await pilot.pause()
         assert "f00d" not in seen(pilot)
@@ -266,7 +271,8 @@ async def test_a_secret_is_set_without_an_echo_and_never_copied(home: Home) -> N
         await pilot.press("escape")
         await to(pilot, "chain.rpc_url")
         await pilot.press("enter")
-        assert line.value == "" and not line.password
+        assert line.value == ""
+        assert not line.password
         await pilot.press("escape", "y")
         assert app.clipboard == ""
         await pilot.press("escape")
@@ -311,7 +317,8 @@ async def test_another_hand_in_the_file_is_seen_and_not_overwritten(home: Home) 
 async def test_by_mouse(home: Home) -> None:
     async with opened(home) as (_, pilot, screen):
         await pilot.click(SettingsList, offset=(5, 3))
-        assert screen.list.row is not None and screen.list.row.key == "swarm.nodes"
+        assert screen.list.row is not None
+        assert screen.list.row.key == "swarm.nodes"
         await pilot.click(SettingsList, offset=(5, 0))  # a heading is no setting
         assert screen.list.row.key == "swarm.nodes"
         await pilot.click(SettingsList, offset=(5, 3), times=2)
@@ -388,10 +395,7 @@ def test_what_a_row_begins_an_edit_with_means_the_same_value() -> None:
 
 def test_an_error_never_repeats_a_secret() -> None:
     for text in ("x" * 200, "\x1b[2J"):
-        try:
-            meant("chain.org_id", text)
-        except ConfigError as error:
-            assert text not in str(error)
+        assert meant("chain.org_id", text) == text  # any text is one: nothing is said of it
     assert told_value("chain.org_id", "b2f0") == "[hidden]"
     assert told_value("chain.rpc_url", "http://a/KEY,http://b") == "http://a/..., http://b"
 
@@ -406,4 +410,5 @@ def test_what_is_said_of_any_setting_fits(width: int, signs: object) -> None:
         shown = text.plain.split("\n")
         assert len(shown) <= ROWS + 1
         assert all(len(line) <= width for line in shown)
-        assert "\x1b" not in text.plain and "\u202e" not in text.plain
+        assert "\x1b" not in text.plain
+        assert "\u202e" not in text.plain

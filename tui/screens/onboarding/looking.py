@@ -90,7 +90,7 @@ def not_yours(owner: str | None, mine: str, login: bool) -> WaggleError:
     return WaggleError(
         f"This peer is registered to {owner}: rewards from {mine or 'here'} would be refused",
         "a peer id stays with the account that registered it first",
-        f"{step}, or go back and take another identity",
+        f"{step}, or take another identity",
     )
 
 

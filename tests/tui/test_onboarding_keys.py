@@ -1,0 +1,437 @@
+"""Steps 2 and 3: the peer key, the account, its phrase and its lock, and logins that sign."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from core import config
+from core.account import accounts
+from core.chain import account, account_phrase, login_data
+from core.chain.account_files import LIGHT_N, encrypt
+from core.chain.coordinator import WalletCoordinator
+from core.chain.login_routes import Routes
+from core.chain.login_server import LoginServer
+from core.chain.members import Member, Members
+from core.chain.services import SwarmServices
+from core.home import Home
+from core.identity import identities
+from core.net import identity
+from tests.tui.conftest import settle
+from tests.tui.onboarding_support import (
+    console,
+    enter,
+    fill,
+    go,
+    paste,
+    quiet,
+    screen,
+    seen,
+    shows,
+    step,
+)
+from tui.app import WaggleApp
+from tui.screens.dashboard import Dashboard
+from tui.screens.onboarding.phrase import PhraseScreen
+from tui.widgets.choices import Choices
+
+KEY = "11" * 32
+ADDRESS = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
+LONG = "four unrelated words"
+
+
+async def at_identity(pilot: Pilot[str]) -> None:
+    await go(pilot, "Identity")
+    await settle(pilot, lambda: bool(step(pilot.app).draft.peer_id))
+
+
+async def at_account(pilot: Pilot[str]) -> None:
+    await go(pilot, "Account")
+    await shows(pilot, "opened by")
+
+
+async def choose(pilot: Pilot[str], id: str) -> None:
+    """An entry of the step's list, by keyboard."""
+    choices = step(pilot.app).query_one(Choices)
+    choices.focus()
+    for _ in range(len(choices.choices)):
+        if choices.chosen.id == id:
+            break
+        down = [c.id for c in choices.choices].index(id) > choices.index
+        await pilot.press("down" if down else "up")
+    assert choices.chosen.id == id
+
+
+# --- the identity -----------------------------------------------------------------------------
+
+
+async def test_importing_an_identity_shows_who_the_node_is_now(home: Home, tmp_path: Path) -> None:
+    other = identity.load_or_create(tmp_path / "swarm.pem")
+    app, _ = console(home)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await at_identity(pilot)
+        first = step(app).draft.peer_id
+        await choose(pilot, "import")
+        await fill(pilot, str(tmp_path / "swarm.pem"))
+        assert other.name in await enter(pilot)
+        assert step(app).NAME == "Identity"
+        await go(pilot, "Account")
+    assert identity.load(home.identity).peer_id == other.peer_id
+    assert identity.load(home.identity.with_name("swarm.pem.1")).peer_id == first
+
+
+async def test_what_is_no_key_is_told_and_nothing_is_lost(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "bad.pem").write_bytes(b"no key")
+    (tmp_path / "large").write_bytes(b"x" * 100_000)
+    app, _ = console(home)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await at_identity(pilot)
+        before = step(app).draft.peer_id
+        await choose(pilot, "import")
+        for text in (
+            str(tmp_path / "bad.pem"),
+            str(tmp_path / "missing.pem"),
+            str(tmp_path / "large"),
+            str(tmp_path),
+            "~nobody-here/swarm.pem",
+            "/" + "x" * 5000,
+            "",
+        ):
+            step(app).query_one(Choices).focus()
+            await fill(pilot, text)
+            told = await enter(pilot)
+            assert "▲" in told
+            assert "bug" not in told
+            assert step(app).NAME == "Identity"
+    assert identity.load(home.identity).peer_id == before
+
+
+async def test_a_backup_is_offered_and_made_and_restored_elsewhere(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    app, _ = console(home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await at_identity(pilot)
+        assert "backup none yet" in seen(pilot)
+        for first, second, told in (
+            (LONG, "four related words", "two passphrases differ"),
+            ("short", "short", "shorter than 10"),
+            (LONG, LONG, " s ago: ~/waggle-"),
+        ):
+            await choose(pilot, "backup")
+            await fill(pilot, first, second)
+            assert first not in seen(pilot)
+            assert told in await enter(pilot)
+            assert step(app).NAME == "Identity"
+        await go(pilot, "Account")
+    peer_id = identity.load(home.identity).peer_id
+    note = identities.backup_note(home, peer_id)
+    assert note is not None
+    assert Path(note.path).parent == tmp_path
+
+    other = Home(tmp_path / "other")
+    app, _ = console(other)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await at_identity(pilot)
+        await choose(pilot, "import")
+        await fill(pilot, note.path, "")
+        assert "an encrypted backup" in await enter(pilot)
+        await paste(pilot, "not the passphrase")
+        assert "▲" in await enter(pilot)
+        await pilot.press("end", "ctrl+u")
+        await paste(pilot, LONG)
+        assert peer_id in await enter(pilot)
+    assert identity.load(other.identity).peer_id == peer_id
+
+
+# --- the account ------------------------------------------------------------------------------
+
+
+async def test_a_private_key_is_never_echoed(home: Home) -> None:
+    app, _ = console(home)
+    async with app.run_test() as pilot:
+        await at_account(pilot)
+        await choose(pilot, "import")
+        await pilot.press("tab", *KEY[:4])
+        await paste(pilot, KEY[4:])
+        assert KEY[:6] not in seen(pilot)
+        assert f"address {ADDRESS}" in await enter(pilot)
+        assert step(app).NAME == "Account"
+        await go(pilot, "Model")
+    assert account.address_of(home.account) == ADDRESS
+    assert (home.account / "keystore.json.1").exists()
+
+
+async def test_an_account_with_a_phrase_that_was_written_down(home: Home) -> None:
+    app, _ = console(home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await at_account(pilot)
+        before = account.address_of(home.account)
+        await choose(pilot, "new")
+        await pilot.press("enter")
+        await settle(pilot, lambda: isinstance(app.screen, PhraseScreen))
+        words = app.screen._words  # type: ignore[attr-defined]
+        assert all(f"{number + 1} {word}" in seen(pilot) for number, word in enumerate(words))
+        await pilot.press("enter")
+        await pilot.pause()
+        assert not all(word in seen(pilot) for word in words)  # hidden while they are asked for
+        await pilot.press(*"wrong", "tab", *"wrong", "enter")
+        await pilot.pause()
+        assert "That was not it." in seen(pilot)
+        assert all(word in seen(pilot) for word in words)
+        assert account.address_of(home.account) == before  # nothing is made before they are known
+        await answer(pilot, app)
+        await quiet(pilot)
+        made = account.address_of(home.account)
+        assert made is not None
+        assert made != before
+        assert f"address {made}" in seen(pilot)
+        assert accounts.PHRASE in seen(pilot)
+        assert words[0] not in repr(screen(app).draft)
+    key = account.load_or_create(home.account).key()
+    assert key == account_phrase.key_of(" ".join(words))
+
+
+async def answer(pilot: Pilot[str], app: WaggleApp) -> None:
+    """Say the two words that are asked for."""
+    asking = app.screen
+    assert isinstance(asking, PhraseScreen)
+    words = asking._words
+    await pilot.press("enter")
+    await settle(pilot, lambda: bool(asking._asked))
+    for number, at in enumerate(asking._asked):
+        await pilot.press(*(["tab"] if number else []), *words[at])
+    await pilot.press("enter")
+    await settle(pilot, lambda: not isinstance(app.screen, PhraseScreen))
+
+
+@pytest.mark.parametrize("key", ["escape", "ctrl+c"])
+async def test_giving_up_on_the_phrase_makes_nothing(home: Home, key: str) -> None:
+    app, _ = console(home)
+    async with app.run_test() as pilot:
+        await at_account(pilot)
+        before = account.address_of(home.account)
+        await choose(pilot, "new")
+        await pilot.press("enter")
+        await settle(pilot, lambda: isinstance(app.screen, PhraseScreen))
+        asking = app.screen
+        await pilot.press(key)
+        await quiet(pilot)
+        assert asking._words == ()  # type: ignore[attr-defined]
+        assert step(app).NAME == "Account"
+        assert account.address_of(home.account) == before
+
+
+async def test_an_account_is_locked_and_the_node_gets_it_opened(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[object] = []
+    app, node = console(home)
+
+    def made(effective: object, place: object, unlocked: object) -> object:
+        given.append(unlocked)
+        return node
+
+    # In the place of the real node only: what it is given is looked at below.
+    monkeypatch.setattr("tui.starting.make_node", made)
+    async with app.run_test() as pilot:
+        await at_account(pilot)
+        await choose(pilot, "keep")
+        for first, second, told in (
+            (LONG, "another passphrase", "two passphrases differ"),
+            ("short", "short", "shorter than 10"),
+            (LONG, LONG, "your passphrase, asked for at each start"),
+        ):
+            step(app).query_one(Choices).focus()
+            await fill(pilot, first, second)
+            assert first not in seen(pilot)
+            assert told in await enter(pilot)
+        assert account.is_locked(home.account)
+        await go(pilot, "Ready")
+        await pilot.press("enter")
+        await settle(pilot, lambda: isinstance(app.screen, Dashboard))
+        await settle(pilot, lambda: bool(given))
+    wallet = given[0].wallet_of(home)  # type: ignore[attr-defined]
+    assert wallet.address == account.address_of(home.account)
+    assert LONG not in repr(given[0])
+
+
+async def test_a_keystore_of_another_wallet(home: Home, tmp_path: Path) -> None:
+    path = tmp_path / "wallet.json"
+    path.write_bytes(encrypt(bytes.fromhex(KEY), "its password", LIGHT_N))
+    app, _ = console(home)
+    async with app.run_test() as pilot:
+        await at_account(pilot)
+        await choose(pilot, "keystore")
+        await fill(pilot, str(path), "wrong")
+        assert "does not open" in await enter(pilot)
+        await pilot.press("end", "ctrl+u")
+        await paste(pilot, "its password")
+        assert f"address {ADDRESS}" in await enter(pilot)
+
+
+@pytest.mark.parametrize("text", ["", "no key", "0x12", KEY[:-1], "\x1b[2J" + KEY[:40]])
+async def test_what_is_no_account_is_told(home: Home, text: str) -> None:
+    app, _ = console(home)
+    async with app.run_test() as pilot:
+        await at_account(pilot)
+        before = account.address_of(home.account)
+        await choose(pilot, "import")
+        await fill(pilot, text)
+        told = await enter(pilot)
+        assert "no account" in told
+        assert account.address_of(home.account) == before
+
+
+async def test_a_key_in_the_place_of_a_path_is_not_repeated(home: Home) -> None:
+    app, _ = console(home)
+    async with app.run_test() as pilot:
+        await at_account(pilot)
+        await choose(pilot, "keystore")
+        await fill(pilot, KEY)
+        told = await enter(pilot)
+        assert "That is no path." in told
+        assert KEY[:16] not in told.partition("That is no path.")[2]
+
+
+# --- with a coordinator -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def swarm(tmp_path: Path) -> Iterator[SwarmServices]:
+    services = SwarmServices(tmp_path / "services", 0, 60.0)
+    services.start()
+    yield services
+    services.close()
+
+
+async def joining(pilot: Pilot[str], swarm: SwarmServices) -> None:
+    """To the account step, by way of the coordinator's addresses."""
+    await pilot.press("down", "down", "down", "down", "enter")
+    await settle(pilot, lambda: step(pilot.app).NAME == "Chain")
+    await paste(pilot, swarm.devnet.url)
+    await fill(pilot, swarm.client.contract)
+    await shows(pilot, "it is there, in round")
+    await go(pilot, "Account")
+
+
+async def test_a_peer_of_another_account_is_told_in_words_and_may_be_insisted_on(
+    home: Home, tmp_path: Path, swarm: SwarmServices
+) -> None:
+    peer_id = identity.load_or_create(home.identity).peer_id
+    theirs = account.load_or_create(tmp_path / "theirs")
+    other = WalletCoordinator(swarm.devnet.url, swarm.client.contract, theirs)
+    other.register(peer_id)
+    other.close()
+    app, _ = console(home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await joining(pilot, swarm)
+        await shows(pilot, f"registered to {theirs.address}, not to this account")
+        told = await enter(pilot)
+        assert "would be refused" in told
+        assert "Enter again goes on all the same" in told
+        await choose(pilot, "import")
+        await fill(pilot, theirs.key().hex())
+        assert "this peer is registered to this account" in await enter(pilot)
+        await enter(pilot)
+        assert step(app).NAME == "Model"
+        await pilot.press("escape")
+        await settle(pilot, lambda: step(app).NAME == "Account")
+        await shows(pilot, "this peer is registered to this account")
+
+
+@pytest.fixture
+def proxy(swarm: SwarmServices, tmp_path: Path) -> Iterator[tuple[str, Member]]:
+    """A login proxy for that swarm: its address, and a member of it."""
+    members = Members(tmp_path / "members", tmp_path / "account")
+    member = members.add("alice")
+
+    def connect(one: Member) -> WalletCoordinator:
+        wallet = account.load_or_create(one.account)
+        return WalletCoordinator(swarm.devnet.url, swarm.client.contract, wallet)
+
+    server = LoginServer(Routes(members, connect, 10.0, lambda served: None), 0)
+    server.start()
+    yield server.url, member
+    server.close()
+
+
+async def test_a_login_proxy_whose_org_id_is_found_by_itself(
+    home: Home,
+    tmp_path: Path,
+    swarm: SwarmServices,
+    proxy: tuple[str, Member],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url, member = proxy
+    mine = account.address_of(member.account)
+    assert mine is not None
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ORG_ID", raising=False)
+    app, node = console(home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await joining(pilot, swarm)
+        await choose(pilot, "login")
+        await shows(pilot, "no ORG_ID is found on this machine yet")
+        await fill(pilot, "ftp://no")
+        assert "not an HTTP address" in await enter(pilot)
+        await pilot.press("end", "ctrl+u")
+        await paste(pilot, url)
+        assert "There is no login: no ORG_ID is known" in await enter(pilot)
+        login_data.write(tmp_path / "rl-swarm" / login_data.FOLDER, member.org_id, mine)
+        await choose(pilot, "read-only")
+        await choose(pilot, "login")
+        await shows(pilot, f"acts for {mine}")
+        assert member.org_id not in seen(pilot)
+        await enter(pilot)
+        assert step(app).NAME == "Model"
+        await go(pilot, "Ready")
+        assert f"the one of the login at {url}" in seen(pilot)
+        assert member.org_id not in seen(pilot)
+        await pilot.press("enter")
+        await settle(pilot, node.started.is_set)
+    chain = config.load(home=home).config.chain
+    assert (chain.coordinator, chain.login_url, chain.org_id) == ("login", url, "")
+
+
+async def test_an_org_id_that_was_typed_is_kept_and_never_shown(
+    home: Home, tmp_path: Path, swarm: SwarmServices, proxy: tuple[str, Member]
+) -> None:
+    url, member = proxy
+    app, node = console(home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await joining(pilot, swarm)
+        await choose(pilot, "login")
+        await fill(pilot, url, str(tmp_path / "none"), "00000000-0000-4000-8000-000000000000")
+        assert "is not activated" in await enter(pilot)
+        await pilot.press("end", "ctrl+u")
+        await paste(pilot, member.org_id)
+        await enter(pilot)
+        assert step(app).NAME == "Model"
+        await go(pilot, "Ready")
+        assert member.org_id not in seen(pilot)
+        await pilot.press("enter")
+        await settle(pilot, node.started.is_set)
+    assert config.load(home=home).config.chain.org_id == member.org_id
+    assert home.config.stat().st_mode & 0o777 == 0o600
+
+
+async def test_following_only(home: Home, swarm: SwarmServices) -> None:
+    app, node = console(home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await joining(pilot, swarm)
+        await choose(pilot, "read-only")
+        await enter(pilot)
+        assert step(app).NAME == "Model"
+        await go(pilot, "Ready")
+        assert "submits nothing" in seen(pilot)
+        await pilot.press("enter")
+        await settle(pilot, node.started.is_set)
+    assert config.load(home=home).config.chain.coordinator == "read-only"
+    assert json.dumps(config.user_config(home)["chain"])
