@@ -53,7 +53,7 @@ class Outbox:
         self._peer_id = peer_id
         self._policy = policy
         self._sender = Sender(self.store, emit, self._unregister)
-        self._settlement = Settlement(self.store, emit, peer_id, confirmations)
+        self._settlement = Settlement(self.store, emit, peer_id, confirmations, self._got_through)
         self.standing = Standing(self.store, emit, peer_id, policy)
         self._met = ("", "")
         self._swarm = self._round_swarm = ""
@@ -257,8 +257,12 @@ class Outbox:
             # One at a time: a newer round's reward may have come in and goes first.
             row = self._sender.send(coordinator, due[0])
             if row.status == "confirmed":
-                self._counters_due = True
-                self.standing.got_through()
+                self._got_through()
+
+    def _got_through(self) -> None:
+        """A row moved: the line is alive, and the coordinator's counters are others."""
+        self._counters_due = True
+        self.standing.got_through()
 
     def _read_counters(self, coordinator: Coordinator) -> None:
         if not self._counters_due or time.monotonic() - self._counters_at < COUNTERS_EVERY_S:

@@ -37,13 +37,16 @@ class Settlement:
         emit: telling.Emit,
         peer_id: str,
         confirmations: int,
+        progress: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """clock: seconds; tells how long the head has stood still."""
+        """progress: called for each row that is credited. clock: seconds; tells how long the head
+        has stood still."""
         self._store = store
         self._emit = emit
         self._peer_id = peer_id
         self._confirmations = confirmations
+        self._progress = progress
         self._clock = clock
         self._head, self._head_since = -1, 0.0
 
@@ -95,6 +98,7 @@ class Settlement:
             telling.row(self._emit, self._store.confirm(row, seen, ELSEWHERE))
         elif head >= row.block:
             telling.row(self._emit, self._store.credit(row))
+            self._progress()
         return True
 
     def _take_back(self, rows: list[OutboxRow]) -> int:
