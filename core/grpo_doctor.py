@@ -15,8 +15,9 @@ from core.grpo_figures import FEWEST, Figures, figures, percent
 from core.health_words import many
 from core.state import NodeState
 
-NO_SIGNAL = 0.8
-"""Share of groups without spread from which TRL's `frac_reward_zero_std` is an alarm."""
+NO_SIGNAL, NO_SIGNAL_AT_ALL = 0.8, 0.95
+"""Share of groups without spread from which TRL's `frac_reward_zero_std` asks for other tasks; with
+the second hardly a step is taken any more."""
 ENTROPY = 0.1
 """Nats per token; below it a policy hardly tries anything. As such it is what learning ends in: it
 is a collapse where a quarter of the tasks is not solved by any answer and half teach nothing."""
@@ -164,9 +165,8 @@ def _signal(told: Figures) -> Iterator[Finding]:
         change = f"{told.put('game.generations', str(more))}, or choose easier tasks: game.tasks"
     else:
         why, change = f"in {percent(none)} none is right", "choose easier tasks: game.tasks"
-    yield Finding(
-        "no_signal", True, f"{percent(silent)} of the groups teach nothing, {why}", change
-    )
+    what = f"{percent(silent)} of the groups teach nothing, {why}"
+    yield Finding("no_signal", silent > NO_SIGNAL_AT_ALL, what, change)
 
 
 def _length(told: Figures) -> Iterator[Finding]:

@@ -174,27 +174,6 @@ def backup_age(made: float | None, now: float) -> str:
     return f"backup {days} d old" if days else "backup today"
 
 
-def rollouts(state: NodeState) -> tuple[views.RolloutView, ...]:
-    """Newest first."""
-    names = {peer.peer_id: peer.name for peer in state.peers.values()}
-    if state.node is not None:
-        names[state.node.peer_id] = "this node"
-    return tuple(
-        views.RolloutView(
-            event.round if event.round is not None else 0,
-            event.task,
-            names.get(event.peer_id) or event.peer_id,
-            event.question,
-            event.answer,
-            event.best,
-            event.best_reward,
-            event.worst,
-            event.worst_reward,
-        )
-        for event in reversed(state.rollouts)
-    )
-
-
 def stopping_cost(state: NodeState, now: float) -> str:
     """What stopping at this moment would lose, in a sentence."""
     if not state.running:

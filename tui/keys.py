@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from textual.binding import Binding, BindingType
 
-from tui import keys_charts, keys_logs, keys_onboarding, keys_peers, keys_rewards, keys_settings
+from tui import (
+    keys_charts,
+    keys_logs,
+    keys_onboarding,
+    keys_peers,
+    keys_rewards,
+    keys_rollouts,
+    keys_settings,
+)
 from tui.command import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -36,7 +44,7 @@ COMMANDS: tuple[Command, ...] = (
         ("r",),
         "r",
         "Rollouts",
-        "Best and worst completion of the last rounds.",
+        "What was answered in the last rounds, best and worst, and what to change.",
         footer=True,
     ),
     Command(
@@ -154,6 +162,7 @@ COMMANDS: tuple[Command, ...] = (
     *keys_logs.COMMANDS,
     *keys_peers.COMMANDS,
     *keys_rewards.COMMANDS,
+    *keys_rollouts.COMMANDS,
     Command(
         "everywhere",
         "interrupt",
@@ -294,12 +303,13 @@ SCOPES = {
     "runs": "While choosing runs to compare",
     "peers": "Peers",
     "rewards": "Rewards",
+    "rollouts": "Rollouts",
     "details": "Details of a peer or a round",
     "finding": "While searching peers or rounds",
     "logs": "Logs",
     "log line": "While searching the logs",
     "everywhere": "Everywhere",
-    "reader": "Help and rollouts",
+    "reader": "Help",
     **keys_settings.SCOPES,
     **keys_onboarding.SCOPES,
     "question": "When quitting",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 
 UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Unicode categories that move the cursor, reorder the line, hide, or have no known width."""
@@ -68,6 +68,24 @@ def column(text: str, width: int, ellipsis: str = "…", right: bool = False) ->
     fitted = fit(text, width, ellipsis)
     pad = " " * (width - cell_len(fitted))
     return pad + fitted if right else fitted + pad
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """`text` in rows of at most `width` cells, broken between words where that is possible.
+
+    Unlike `textwrap` it counts cells: a row of wide characters is no longer than any other.
+    """
+    rows, row = [], ""
+    for place, word in enumerate(text.split(" ")):
+        longer = f"{row} {word}" if place else word
+        if cell_len(longer) <= width:
+            row = longer
+            continue
+        if row.strip():
+            rows.append(row.rstrip())
+        *full, row = chop_cells(word, max(2, width)) or [""]
+        rows += full
+    return [*rows, row.rstrip()]
 
 
 def middle(text: str, width: int, ellipsis: str = "…") -> str:

@@ -130,16 +130,3 @@ class StatusView:
     console_kb_s: float | None = None
     backup: str = ""
     """How old the last backup of the identity is, in words."""
-
-
-@dataclass(frozen=True)
-class RolloutView:
-    round: int
-    task: str
-    peer: str
-    question: str
-    answer: str
-    best: str
-    best_reward: float
-    worst: str
-    worst_reward: float

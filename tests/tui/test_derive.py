@@ -5,7 +5,7 @@ from __future__ import annotations
 from core import events
 from core.fold import replay
 from core.state import NodeState
-from tests.tui.support import ACCOUNT, ME, START, begin, history, now_of
+from tests.tui.support import ACCOUNT, START, begin, history, now_of
 from tui import derive
 
 
@@ -92,26 +92,6 @@ def test_status_line() -> None:
     for age_s, told in ((0, "backup today"), (-60, "backup today"), (260_000, "backup 3 d old")):
         view = derive.status_view(replay([made], state), ACCOUNT, 1.5, START + age_s)
         assert view.backup == told
-
-
-def test_rollouts_are_newest_first_and_name_their_peer() -> None:
-    rows = derive.rollouts(replay(history(3)))
-    assert [row.round for row in rows] == [3, 2, 1]
-    assert rows[0].peer == "this node"
-    other = events.RolloutShown(
-        time=START,
-        round=9,
-        task="t",
-        peer_id="QmX",
-        question="",
-        answer="",
-        best="",
-        best_reward=1,
-        worst="",
-        worst_reward=0,
-    )
-    assert derive.rollouts(replay([*history(1), other]))[0].peer == "QmX"
-    assert ME not in {row.peer for row in rows}
 
 
 def test_stopping_cost_in_words() -> None:

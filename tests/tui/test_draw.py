@@ -11,12 +11,11 @@ from rich.text import Text
 from core import events
 from core.fold import replay
 from tests.tui.support import ACCOUNT, START, begin, history, now_of
-from tui import derive, draw
+from tui import derive, derive_rollouts, draw, draw_rollouts
 from tui.draw import Pen
 from tui.glyphs import ASCII, UNICODE
 from tui.palette import Palette
 from tui.plot import plot
-from tui.screens.rollouts import rollouts_text
 from tui.widgets.chart import chart
 
 PENS = {"unicode": Pen(UNICODE, Palette()), "ascii": Pen(ASCII, Palette())}
@@ -67,7 +66,10 @@ def drawings(recorded: list[events.Event], width: int, pen: Pen, now: float) -> 
         "peers": draw.peers(derive.peers_view(state, now), width, pen),
         "ledger": draw.ledger(derive.ledger_view(state), width, pen),
         "status": draw.status(derive.status_view(state, ACCOUNT, 1.0, now), width, pen),
-        "rollouts": rollouts_text(derive.rollouts(state), width, pen),
+        "rollouts": draw_rollouts.group(derive_rollouts.rows(state)[0], width, pen)
+        if state.rollouts
+        else Text(),
+        "doctor": draw_rollouts.head(derive_rollouts.head(state), width, pen),
     }
 
 

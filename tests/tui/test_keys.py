@@ -25,6 +25,7 @@ from tui.screens.peers import PeersScreen
 from tui.screens.quit import QuitScreen
 from tui.screens.reader import Reader
 from tui.screens.rewards import RewardsScreen
+from tui.screens.rollouts import RolloutsScreen
 from tui.screens.row_details import DetailsScreen
 from tui.screens.settings import SettingsScreen
 from tui.screens.settings_line import SettingsLine
@@ -42,6 +43,7 @@ SCREENS = {
     "log line": LogPrompt,
     "peers": PeersScreen,
     "rewards": RewardsScreen,
+    "rollouts": RolloutsScreen,
     "details": DetailsScreen,
     "finding": SearchLine,
     "reader": Reader,

@@ -1,71 +1,275 @@
-"""Best and worst completion of the last rounds, newest first."""
+"""Rollouts on the whole screen: what was answered in the last rounds, and what became of it.
+
+A list of groups with a cursor; below it the group under the cursor, its best and its worst answer
+side by side, or stacked where the terminal is narrow; above it what the GRPO doctor says. The list
+follows the newest round until somebody moves; then it keeps its place. The round under the cursor
+is the linked round: charts and logs go there, and the cursor goes where they are.
+"""
 
 from __future__ import annotations
 
-import textwrap
+import time
+from typing import TYPE_CHECKING, cast
 
-from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
+from textual.screen import Screen
+from textual.widgets import Tab, Tabs
 
-from tui import derive, views
-from tui.draw import Pen, bounded, line, note
-from tui.screens.reader import Reader
-from tui.text import clean_lines, number
+from tui import derive_rollouts as derive
+from tui import draw_peers, draw_rollouts, keys
+from tui.derive_rollouts import FILTERS, Row
+from tui.draw_rollouts import RowSource
+from tui.screens.row_details import Details, DetailsScreen
+from tui.text import clean
+from tui.widgets.key_bar import KeyBar
 from tui.widgets.lines import Lines
+from tui.widgets.table import Table
+from tui.widgets.table_search import SearchLine
 
-MAX_ROWS = 8
-"""Rows shown of one completion."""
+if TYPE_CHECKING:
+    from tui.app import WaggleApp
+
+TAB = "only-"
+PACE_S = 1.0
+"""Seconds between two drawings of news at least."""
+NOTHING_CHOSEN = "There is no group yet."
 
 
-def rollouts_text(rows: tuple[views.RolloutView, ...], width: int, pen: Pen) -> Text:
-    text = line()
-    if not rows:
-        return note("The first finished round shows its answers here.", width, pen)
-    for row in rows:
-        head = f"Round {row.round}  {pen.safe(row.task, 100)}"
-        text.append(pen.fit(head, width) + "\n", f"bold {pen.palette.accent}")
-        text.append(pen.fit(f"from {pen.safe(row.peer, 100)}", width) + "\n", pen.palette.label)
-        _block(text, "task", row.question, width, pen, pen.palette.label)
-        _block(text, "answer", row.answer, width, pen, pen.palette.label)
-        _block(text, f"best {number(row.best_reward, 2)}", row.best, width, pen, pen.palette.good)
-        _block(
-            text, f"worst {number(row.worst_reward, 2)}", row.worst, width, pen, pen.palette.warn
+class RolloutsScreen(Screen[None]):
+    """`show_state` is called on the tick, and by whoever changed something."""
+
+    KEY_SCOPE = "rollouts"
+    BINDINGS = keys.bindings("rollouts")
+    AUTO_FOCUS = ""
+    DEFAULT_CSS = """
+    RolloutsScreen {
+        layout: vertical;
+        #rollouts-head { background: $surface; max-height: 4; }
+        #rollouts-foot { height: 1; background: $surface; }
+        Tabs { height: 1; margin: 0; background: $background; }
+        Tabs #tabs-list-bar, Tabs #tabs-list { height: 1; }
+        Tabs Underline { display: none; }
+        Tabs Tab { height: 1; padding: 0 2; color: $text-muted; }
+        Tabs Tab.-active { color: $primary; text-style: bold; background: $panel; }
+        #rollouts-table { height: 2fr; }
+        #rollouts-text {
+            height: 3fr; padding: 0 1; border-top: solid $border-blurred;
+            border-title-color: $primary; border-title-style: none;
+        }
+    }
+    .-ascii RolloutsScreen #rollouts-text { border-top: ascii $border-blurred; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: object = None
+        self._all: tuple[Row, ...] = ()
+        self._rows: tuple[Row, ...] = ()
+        self._only = "all"
+        self._find = ""
+        self._drawn_at = 0.0
+
+    @property
+    def waggle(self) -> WaggleApp:
+        return cast("WaggleApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        yield Lines(draw_rollouts.head, id="rollouts-head")
+        yield Tabs(
+            *(
+                Tab(f"{n} {title}", id=TAB + name)
+                for n, (name, title) in enumerate(FILTERS.items(), 1)
+            )
         )
-        text.append("\n")
-    return bounded(text, width, pen)
-
-
-def _block(text: Text, label: str, body: str, width: int, pen: Pen, style: str) -> None:
-    """A label and an indented text of at most MAX_ROWS rows."""
-    room = max(20, width - 12)
-    rows = [
-        part
-        for raw in clean_lines(body, 4000, pen.glyphs.ascii)
-        for part in textwrap.wrap(raw, room) or [""]
-    ]
-    if len(rows) > MAX_ROWS:
-        rows = [
-            *rows[: MAX_ROWS - 1],
-            f"{pen.glyphs.ellipsis} {len(rows) - MAX_ROWS + 1} more rows",
-        ]
-    for position, row in enumerate(rows or ["(empty)"]):
-        text.append(f"{label:11s} " if position == 0 else " " * 12, style)
-        text.append(pen.fit(row, width - 12) + "\n")
-
-
-class RolloutsScreen(Reader):
-    TITLE_TEXT = "Rollouts: best and worst answers of the last rounds"
-
-    def body(self) -> ComposeResult:
-        with VerticalScroll(can_focus=False, classes="page"):
-            yield Lines(rollouts_text, id="rollouts")
+        table = Table(draw_rollouts.COLUMNS, id="rollouts-table")
+        table.active = True
+        yield table
+        with VerticalScroll(id="rollouts-text", can_focus=False):
+            yield Lines(draw_rollouts.group, id="rollouts-group")
+        yield Lines(draw_peers.foot, id="rollouts-foot")
+        yield SearchLine("Search / ", "words of a task, an answer, a peer, a round")
+        yield KeyBar(self.KEY_SCOPE)
 
     def on_mount(self) -> None:
-        self.show_state()
+        self.query_one(Tabs).can_focus = False
+        self.waggle.round_signal.subscribe(self, self._follow)
+        self._take()
+        if self.waggle.linked_round is not None:
+            self._follow(self.waggle.linked_round)
+
+    @property
+    def table(self) -> Table:
+        return self.query_one("#rollouts-table", Table)
+
+    @property
+    def reader(self) -> VerticalScroll:
+        return self.query_one("#rollouts-text", VerticalScroll)
+
+    @property
+    def row(self) -> Row | None:
+        """The group under the cursor."""
+        cursor = self.table.cursor
+        return self._rows[cursor] if cursor < len(self._rows) else None
+
+    # --- drawing ------------------------------------------------------------------------------
 
     def show_state(self) -> None:
-        # While somebody reads further down, nothing moves under their eyes.
-        if self.scroller.scroll_offset.y == 0:
-            rows = derive.rollouts(self.app.state)  # type: ignore[attr-defined]
-            self.query_one("#rollouts", Lines).show(rows)
+        """Draw what is new. Called on the tick; safe at any time."""
+        if not self.is_mounted or not self.is_current:
+            return
+        moment = time.monotonic()
+        if self.waggle.ticking and moment - self._drawn_at < PACE_S:
+            return
+        self._drawn_at = moment
+        self._take()
+        self._tell()
+
+    def _draw(self) -> None:
+        """For what a person did: at once."""
+        self._drawn_at = 0.0
+        self.show_state()
+
+    def _take(self) -> None:
+        """What the state has now; the cursor stays on its group, or on the newest."""
+        state = self.waggle.state
+        if state.rollouts is not self._told:
+            self._told, self._all = state.rollouts, derive.rows(state)
+            self._arrange(keep=self.reader.scroll_offset.y > 0)
+
+    def _arrange(self, keep: bool = True) -> None:
+        """Filter and search anew. keep: stay on the chosen group where it is the newest, too."""
+        table, before = self.table, self.row
+        self._rows = derive.chosen(self._all, self._only, self._find)
+        source = RowSource(self._rows)
+        place = source.find(before.key) if keep and before is not None else None
+        table.note = derive.NO_MATCH if self._all else derive.EMPTY
+        table.show(source, place, None if place is None else table.top + place - table.cursor)
+
+    def _tell(self) -> None:
+        """The lines around the list, and the group under the cursor."""
+        row, table = self.row, self.table
+        table.catch_up()
+        self.query_one("#rollouts-head", Lines).show(derive.head(self.waggle.state))
+        where, what, title = "", "", ""
+        if row is not None:
+            where = f"{table.cursor + 1:,} of {table.length:,}"
+            what = row.event.peer_id
+            title = clean(f"Round {row.round}  {row.event.task}", 160, self.waggle.ascii)
+        if self._find:
+            where = f"{where}  '{clean(self._find, 40, self.waggle.ascii)}'".strip()
+        self.query_one("#rollouts-foot", Lines).show((where, what))
+        self.reader.border_title = title
+        lines = self.query_one("#rollouts-group", Lines)
+        if row is not None and lines.view != row:
+            self.reader.scroll_home(animate=False)
+        lines.show(row if row is not None else derive.NOBODY)
+
+    def on_screen_resume(self) -> None:
+        self._draw()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.call_after_refresh(self._draw)
+
+    # --- the linked round ---------------------------------------------------------------------
+
+    def _follow(self, round_: float | None) -> None:
+        """Another screen looks at a round: the cursor goes to it, or to the one before."""
+        row = self.row
+        if round_ is None or (row is not None and row.round == round_):
+            return
+        place = derive.nearest(self._rows, round_)
+        if place is not None:
+            table = self.table
+            table.show(RowSource(self._rows), place, max(0, place - table.rows // 2))
+            self.call_after_refresh(self._draw)
+
+    def on_table_moved(self) -> None:
+        row = self.row
+        if row is not None and row.round is not None:
+            self.waggle.link_round(float(row.round))
+        self._tell()
+
+    # --- what the keys do ---------------------------------------------------------------------
+
+    def action_move(self, rows: int) -> None:
+        self.table.move(rows)
+
+    def action_page(self, pages: int) -> None:
+        self.table.page(pages)
+
+    def action_home(self) -> None:
+        self.table.home()
+
+    def action_end(self) -> None:
+        self.table.end()
+
+    def action_sideways(self, columns: int) -> None:
+        self.table.sideways(columns)
+
+    def action_read(self, pages: int) -> None:
+        height = self.reader.scrollable_content_region.height
+        self.reader.scroll_relative(y=pages * max(1, height - 1), animate=False)
+
+    def action_only(self, name: str) -> None:
+        self._only = name
+        self.query_one(Tabs).active = TAB + name
+        self._arrange()
+        self._draw()
+
+    def action_narrow(self, steps: int) -> None:
+        names = list(FILTERS)
+        self.action_only(names[(names.index(self._only) + steps) % len(names)])
+
+    def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
+        event.stop()
+        name = str(event.tab.id).removeprefix(TAB)
+        if name != self._only:
+            self.action_only(name)
+
+    def action_search(self) -> None:
+        self.query_one(SearchLine).open(self._find)
+        self.query_one(KeyBar).show(SearchLine.KEY_SCOPE)
+
+    def on_search_line_changed(self, event: SearchLine.Changed) -> None:
+        if event.kept or event.given_up:
+            self.query_one(KeyBar).show(self.KEY_SCOPE)
+        if event.text != self._find:
+            self._find = event.text
+            self._arrange()
+            self._draw()
+
+    def on_search_line_moved(self, event: SearchLine.Moved) -> None:
+        self.action_move(event.rows)
+
+    async def action_leave(self) -> None:
+        if self._find:
+            self._find = ""
+            self._arrange()
+            self._draw()
+        elif self._only != "all":
+            self.action_only("all")
+        else:
+            await self.waggle.action_back()
+
+    def on_table_chosen(self) -> None:
+        self.action_details()
+
+    def action_details(self) -> None:
+        if (row := self.row) is None:
+            self._say(NOTHING_CHOSEN)
+            return
+        title = f"Round {row.round}  {row.event.task}"
+        shown = Details(title, derive.details(row), derive.copied(row), "group")
+        self.app.push_screen(DetailsScreen(lambda: shown))
+
+    def action_copy(self) -> None:
+        if (row := self.row) is None:
+            self._say(NOTHING_CHOSEN)
+            return
+        self.app.copy_to_clipboard(derive.copied(row))
+        self._say(f"Copied the group of {row.event.task}", "Rollouts")
+
+    def _say(self, text: str, title: str = "") -> None:
+        self.notify(clean(text, 200, self.waggle.ascii), title=title, markup=False)

@@ -1,0 +1,249 @@
+"""The rollouts screen's views: which groups of the last rounds there are, whose, and what of them.
+
+Pure. A row is one `RolloutShown` with what the screen says of it; foreign text is kept as it came,
+whoever draws it makes it safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+
+from core.events import RolloutShown
+from core.gate.admission import REASONS
+from core.grpo_doctor import diagnose
+from core.state import NodeState
+from tui.draw_facts import Fact, Heading, Line
+
+MINE = "this node"
+FILTERS = {
+    "all": "All",
+    "own": "Own",
+    "others": "Others'",
+    "refused": "Refused",
+    "silent": "No signal",
+}
+"""What the list may be narrowed to, by name."""
+EMPTY = "The first finished round shows its answers here."
+NO_MATCH = "No group matches. Esc shows all again."
+MEANINGS = {
+    "trained": "It is part of the training step: its rewards differ.",
+    "no_signal": "All its answers earned the same, so there is nothing to learn from.",
+    "spare": "It passed all checks; the draw took other groups for this round.",
+}
+NOBODY = ""
+"""Stands for a group where there is none."""
+NO_SCORE = "not scored: it was refused before that"
+ACCEPTED = ("trained", "spare")
+
+
+@dataclass(frozen=True)
+class Row:
+    """peer: its name, or `MINE`. key: what the row is, in whatever list it stands."""
+
+    event: RolloutShown
+    peer: str
+    mine: bool
+
+    @property
+    def round(self) -> int | None:
+        return self.event.round
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        told = self.event
+        return told.round, told.time, told.task, told.peer_id, told.outcome
+
+    @cached_property
+    def outcome(self) -> str:
+        """Its code. Earlier versions told none, and only of this node's own groups."""
+        if self.event.outcome:
+            return self.event.outcome
+        return "no_signal" if self.event.best_reward == self.event.worst_reward else "trained"
+
+    @property
+    def refused(self) -> bool:
+        return not self.mine and self.outcome not in ACCEPTED
+
+    @property
+    def words(self) -> str:
+        """What became of it, in two words."""
+        if self.outcome == "trained":
+            return "trained on" if self.mine else "accepted"
+        if self.outcome == "spare":
+            return "not drawn"
+        return "no signal" if self.outcome == "no_signal" and self.mine else self.outcome
+
+    @property
+    def level(self) -> str:
+        if self.refused:
+            return "failed"
+        return "confirmed" if self.outcome == "trained" else "pending"
+
+    @property
+    def meaning(self) -> str:
+        """The outcome in a sentence, with its detail."""
+        if self.refused:
+            text = f"Refused ({self.outcome}): {REASONS.get(self.outcome, 'for another reason.')}"
+        else:
+            text = MEANINGS.get(self.outcome, "")
+        return f"{text} ({self.event.detail})" if self.event.detail else text
+
+    @cached_property
+    def sought(self) -> str:
+        """All that a search looks at, in lower case."""
+        told = self.event
+        parts = (f"round {told.round}", told.task, self.peer, told.peer_id, self.words)
+        return "\n".join((*parts, told.question, told.answer, told.best, told.worst)).lower()
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the GRPO doctor says. level: of a health level."""
+
+    sentence: str
+    advice: str
+    level: str
+
+
+def head(state: NodeState) -> Head:
+    told = diagnose(state)
+    ill = any(finding.grave for finding in told.findings)
+    level = "degraded" if ill else "healthy" if told.figures is not None else "starting"
+    return Head(told.sentence, told.advice, level)
+
+
+def rows(state: NodeState) -> tuple[Row, ...]:
+    """Newest round first; within a round in the order in which it told them."""
+    me = state.node.peer_id if state.node is not None else ""
+    names = {peer.peer_id: peer.name for peer in state.peers.values() if peer.signed}
+    rounds = [list(told) for _, told in groupby(state.rollouts, key=lambda event: event.round)]
+    return tuple(_row(event, me, names) for told in reversed(rounds) for event in told)
+
+
+def _row(event: RolloutShown, me: str, names: dict[str, str]) -> Row:
+    mine = event.peer_id == me and (not event.outcome or event.outcome in MEANINGS)
+    if mine:
+        return Row(event, MINE, True)
+    name = event.name or names.get(event.peer_id) or event.peer_id
+    return Row(event, name if event.signed else f"{name} (unsigned)", False)
+
+
+_KEEPS: dict[str, Callable[[Row], bool]] = {
+    "all": lambda row: True,
+    "own": lambda row: row.mine,
+    "others": lambda row: not row.mine and not row.refused,
+    "refused": lambda row: row.refused,
+    "silent": lambda row: row.outcome == "no_signal",
+}
+
+
+def chosen(found: Sequence[Row], name: str, find: str = "") -> tuple[Row, ...]:
+    """Those of a filter that have `find` somewhere, in capitals or not."""
+    keep, sought = _KEEPS[name], find.strip().lower()
+    return tuple(row for row in found if keep(row) and sought in row.sought)
+
+
+def nearest(found: Sequence[Row], round_: float) -> int | None:
+    """The first row of that round, or of the newest one before it; the last row for all others."""
+    for number, row in enumerate(found):
+        if row.round is not None and row.round <= round_:
+            return number
+    return len(found) - 1 if found else None
+
+
+# --- a group in full --------------------------------------------------------------------------
+
+
+def measures(row: Row, best: bool) -> str:
+    """Reward, advantage and length of one of its two answers, in words."""
+    told = row.event
+    reward, advantage = (
+        (told.best_reward, told.best_advantage)
+        if best
+        else (told.worst_reward, told.worst_advantage)
+    )
+    chars, tokens, text, finished = (
+        (told.best_chars, told.best_tokens, told.best, told.best_finished)
+        if best
+        else (told.worst_chars, told.worst_tokens, told.worst, told.worst_finished)
+    )
+    parts = []
+    if reward is not None:
+        parts.append(f"reward {reward:.2f}")
+    if advantage is not None:
+        parts.append(f"advantage {advantage:+.2f}")
+    if tokens:
+        parts.append(f"{tokens:,} tokens")
+    if chars > len(text):
+        parts.append(f"{chars:,} characters, shown in part")
+    elif not tokens and chars:
+        parts.append(f"{chars:,} characters")
+    if not finished:
+        parts.append("cut off")
+    return "  ".join(parts)
+
+
+def rewards(row: Row) -> str:
+    """Those of all its answers, in order, and their mean."""
+    told = row.event
+    if not told.rewards:
+        return "" if told.best_reward is not None else NO_SCORE
+    listed = " ".join(f"{value:.2g}" for value in told.rewards)
+    more = told.completions - len(told.rewards)
+    rest = f" and {more:,} more" if more > 0 else ""
+    return f"{listed}{rest}  mean {sum(told.rewards) / len(told.rewards):.2f}"
+
+
+def titles(row: Row) -> tuple[str, str]:
+    """What its two answers are: where nothing was better there is no best."""
+    told = row.event
+    if told.best_reward is None or told.best_reward == told.worst_reward:
+        return "first answer", "last answer"
+    return "best answer", "worst answer"
+
+
+def details(row: Row) -> tuple[Line, ...]:
+    """Everything that is known of a group."""
+    told = row.event
+    first, second = titles(row)
+    return (
+        Fact("round", str(told.round)),
+        Fact("task", told.task),
+        Fact("from", row.peer),
+        Fact("peer id", told.peer_id, whole=True),
+        Fact("outcome", row.meaning, row.level),
+        Fact("answers", f"{told.completions:,}" if told.completions else "not known"),
+        Fact("rewards", rewards(row)),
+        Heading("Question"),
+        *_lines(told.question or "not rebuilt here"),
+        Fact("solution", told.answer or "-"),
+        Heading(first.capitalize()),
+        Fact("", measures(row, True)),
+        *_lines(told.best),
+        Heading(second.capitalize()),
+        Fact("", measures(row, False)),
+        *_lines(told.worst),
+    )
+
+
+def _lines(text: str) -> list[Fact]:
+    return [Fact("", line) for line in (text or "(empty)").strip("\n").split("\n")]
+
+
+def copied(row: Row) -> str:
+    """The group as plain text, to be pasted somewhere."""
+    told = row.event
+    first, second = titles(row)
+    return "\n".join(
+        (
+            f"round {told.round}, {told.task}, from {row.peer} ({told.peer_id}): {row.words}",
+            f"rewards: {rewards(row)}",
+            f"\nquestion:\n{told.question}",
+            f"\nsolution:\n{told.answer}",
+            f"\n{first} ({measures(row, True)}):\n{told.best}",
+            f"\n{second} ({measures(row, False)}):\n{told.worst}",
+        )
+    )
