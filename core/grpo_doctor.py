@@ -148,7 +148,7 @@ def _entropy(told: Figures) -> Iterator[Finding]:
         f" {percent(unsolved)} of the tasks stay unsolved",
         told.put("sampling.temperature", "1.0")
         if heat is not None and heat < 1
-        else f"{told.lower_rate()}, from an earlier checkpoint if there is one",
+        else told.lower_rate(),
     )
 
 

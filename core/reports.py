@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from core.fold import replay
+from core.grpo_doctor import diagnose
 from core.health import verdict
 from core.home import Home, HomeLock
 from core.journal import Journal
@@ -65,6 +66,8 @@ def _status_data(state: NodeState, alive: bool) -> dict[str, Any]:
         "model": node.model if node else None,
         "profile": node.profile if node else None,
         "last_round": asdict(last) if last else None,
+        "grpo": _grpo_data(state),
+        "machine": asdict(state.machine) if state.machine else None,
         "rounds_trained": state.ledger.trained,
         "submitted": state.ledger.submitted,
         "confirmed": dict(state.ledger.confirmed),
@@ -76,6 +79,16 @@ def _status_data(state: NodeState, alive: bool) -> dict[str, Any]:
         "net": asdict(state.net) if state.net else None,
         "evaluation": asdict(state.evaluation) if state.evaluation else None,
         "incidents": [asdict(line) for line in state.incidents[-10:]],
+    }
+
+
+def _grpo_data(state: NodeState) -> dict[str, Any]:
+    told = diagnose(state)
+    return {
+        "sentence": told.sentence,
+        "advice": told.advice,
+        "findings": [asdict(finding) for finding in told.findings],
+        "means": dict(told.figures.means) if told.figures is not None else {},
     }
 
 
@@ -98,6 +111,10 @@ def _status_lines(state: NodeState) -> list[tuple[str, str]]:
                 f"{last.reward_mean:.3f} own, {last.swarm_reward_mean:.3f} swarm; loss {loss}",
             )
         )
+    doctor = diagnose(state)
+    if doctor.figures is not None:
+        lines.append(("learning", doctor.sentence))
+        lines.append(("advice", clean(doctor.advice)))
     if ledger.trained:
         confirmed, failed = sum(ledger.confirmed.values()), sum(ledger.failed.values())
         lines.append(

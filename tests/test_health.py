@@ -1,6 +1,6 @@
-from __future__ import annotations
+"""The verdict: life, services and rewards, and what holds for all of it."""
 
-from typing import Any
+from __future__ import annotations
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,41 +10,16 @@ from core import events, fold
 from core.health import NOTHING_TO_DO, verdict
 from core.state import NodeState
 from tests.event_strategies import any_event
+from tests.health_support import (
+    NOW,
+    counted,
+    money,
+    service,
+    trained,
+    trouble,
+    up,
+)
 from tests.test_fold import finished, started, submission
-
-NOW = 10_000.0
-
-
-def up(*more: events.Event, at: float = NOW - 500) -> list[events.Event]:
-    return [started(time=at), events.RoundStarted(round=6, time=NOW - 20), *more]
-
-
-def trained(*more: events.Event) -> list[events.Event]:
-    return up(finished(6, time=NOW - 5), *more)
-
-
-def service(name: str, status: str) -> events.ServiceChanged:
-    return events.ServiceChanged(service=name, status=status, detail="because", time=NOW - 1)
-
-
-def trouble(at: float, level: str = "error") -> events.Incident:
-    return events.Incident(
-        code="x", what="It broke", why="rust", next_step="Oil it", level=level, time=at
-    )
-
-
-def counted(**changes: Any) -> events.RewardsCounted:
-    return events.RewardsCounted(time=NOW - 1, **{"swarm": "1:0xnew", **changes})
-
-
-def money(balance_wei: int, cost_wei: int) -> events.CountersRead:
-    return events.CountersRead(
-        time=NOW - 1,
-        **{"participation": 6, "wins": 0, "total_reward": 9},
-        balance_wei=balance_wei,
-        round_cost_wei=cost_wei,
-    )
-
 
 CASES = [
     ("nothing ever ran", [], "down", "No node has run here yet"),
