@@ -131,10 +131,10 @@ def rewards(rounds: int, keys: int, noise: random.Random) -> dict[str, Any]:
 
         def there() -> bool:
             screen = app.screen
-            return screen._rows.round(screen.table.cursor) is not None
+            return screen.table.ledger.round(screen.table.cursor) is not None
 
         def ready() -> bool:
-            return len(app.screen._rows) > 0 and app.screen._figures is not None
+            return app.screen.table.length > 0 and app.screen._figures is not None
 
         jump = ["slash", *str(rounds // 3), "enter"]
         return asyncio.run(

@@ -56,7 +56,7 @@ def read(app: WaggleApp) -> bool:
     if isinstance(screen, PeersScreen):
         return len(screen._rows) >= 300
     if isinstance(screen, RewardsScreen):
-        return len(screen._rows) > 0 and screen._figures is not None
+        return screen.table.length > 0 and screen._figures is not None
     return True
 
 

@@ -39,7 +39,7 @@ async def opened(pilot: Pilot[str], key: str = "w") -> RewardsScreen:
     await pilot.press(key)
     screen = pilot.app.screen
     assert isinstance(screen, RewardsScreen)
-    await until(pilot, lambda: len(screen._rows) > 0 and screen._figures is not None)
+    await until(pilot, lambda: len(screen.table.ledger) > 0 and screen._figures is not None)
     return screen
 
 
@@ -58,7 +58,7 @@ async def go(pilot: Pilot[str], *keys: str) -> str:
     await pilot.press(*keys)
     screen = next(s for s in pilot.app.screen_stack if isinstance(s, RewardsScreen))
     await pilot.pause()
-    await until(pilot, lambda: screen._rows.round(screen.table.cursor) is not None)
+    await until(pilot, lambda: screen.table.ledger.round(screen.table.cursor) is not None)
     return capture.text_of(pilot.app)
 
 
@@ -166,11 +166,11 @@ async def test_failed_rounds_alone_and_a_round_by_its_number(home: Home) -> None
     async with running(home, [*begin(), *support.told(home)], NOW + 2) as (app, pilot, _):
         screen = await opened(pilot)
         await pilot.press("f")
-        text = await until(pilot, lambda: len(screen._rows) == len(FAILED))
+        text = await until(pilot, lambda: len(screen.table.ledger) == len(FAILED))
         assert "RewardRefused" in text
-        assert {screen._rows.key(n) for n in range(2)} == {(n, 0) for n in FAILED}
+        assert {screen.table.ledger.key(n) for n in range(2)} == {(n, 0) for n in FAILED}
         await pilot.press("escape")
-        await until(pilot, lambda: len(screen._rows) == 240)
+        await until(pilot, lambda: len(screen.table.ledger) == 240)
         await pilot.press("slash", "1", "2", "0")
         text = await until(pilot, lambda: screen.table.key == (120, 0))
         assert "Keep" in text, "the keys of the line are those that are shown"
@@ -196,7 +196,7 @@ async def test_new_rounds_come_on_top_and_the_cursor_stays_on_its_round(home: Ho
         for event in support.told(home):
             node.bus.emit(replace(event, time=NOW + 3))
         app.tick()
-        await until(pilot, lambda: len(screen._rows) == 241)
+        await until(pilot, lambda: len(screen.table.ledger) == 241)
         assert screen.table.key == (210, 0)
         assert screen.table.cursor - screen.table.top == y
         await go(pilot, "home")

@@ -7,8 +7,7 @@ leaderboard's file in a thread, and taken on the tick.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import ComposeResult
@@ -16,14 +15,13 @@ from textual.containers import Vertical
 
 from core.errors import WaggleError
 from core.state import NodeState
-from core.swarm import board_file
-from core.swarm.leaderboard import Leader
 from core.swarm.peer_reports import held_words
 from tui import derive_peers as derive
 from tui import draw_network, draw_peers, keys
 from tui.derive_peer_details import about
 from tui.derive_peers import Order, PeerRow
 from tui.fetcher import Fetcher
+from tui.screens.peers_file import Kept, read_kept, swarm_of
 from tui.screens.row_details import Details, DetailsScreen
 from tui.screens.sections import BOX, SectionsScreen, TextSection
 from tui.text import clean
@@ -39,32 +37,6 @@ FILE_EVERY_S = 2.0
 RESORT_S = 5.0
 """Rows that jump about cannot be read: what changes by the second moves a row this often."""
 COLUMNS = tuple(column for column in draw_peers.PEERS if column.sorts)
-
-
-@dataclass(frozen=True)
-class Kept:
-    """The leaderboard's file as read: what it was then, whose it is, and its ranks."""
-
-    stamp: tuple[int, int] | None = None
-    swarm: str = ""
-    leaders: tuple[Leader, ...] = ()
-    problem: str = ""
-
-
-def read_kept(wish: tuple[Path, Kept]) -> Kept:
-    """In a thread: the file again when it changed; else what was known."""
-    path, known = wish
-    try:
-        at = path.stat()
-        stamp = (at.st_mtime_ns, at.st_size)
-        if stamp == known.stamp:
-            return known
-        entries = board_file.entries(path, known.swarm)
-        return Kept(stamp, known.swarm, derive.ranked(entries))
-    except FileNotFoundError:
-        return Kept(None, known.swarm)
-    except (OSError, ValueError) as error:
-        return Kept(None, known.swarm, problem=f"{path.name} cannot be read: {error}")
 
 
 class PeersScreen(SectionsScreen):
@@ -155,7 +127,7 @@ class PeersScreen(SectionsScreen):
         now = time.monotonic()
         if now - self._asked_at >= FILE_EVERY_S or not self.waggle.ticking:
             self._asked_at = now
-            swarm = _swarm(state)
+            swarm = swarm_of(state)
             known = self._kept if self._kept.swarm == swarm else Kept(swarm=swarm)
             self._fetcher.want((self.waggle.home.leaderboard, known))
 
@@ -326,9 +298,3 @@ class PeersScreen(SectionsScreen):
         self.app.copy_to_clipboard(row.peer_id)
         told = clean(row.peer_id, 120, self.waggle.ascii)
         self.notify(f"Copied {told}", title="Peer id", markup=False)
-
-
-def _swarm(state: NodeState) -> str:
-    """Whose leaderboard the file must be; "" while nobody has said."""
-    told = state.rewards or state.counters
-    return told.swarm if told is not None else ""

@@ -6,9 +6,7 @@ threads; a page of the ledger is shown as soon as it is there.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
@@ -16,21 +14,20 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from core.chain.ledger_pages import Round
-from core.errors import WaggleError
 from core.home import Home
-from core.rewards_check import Checked, check
+from core.rewards_check import Checked
 from core.rewards_facts import NOTHING, UNKNOWN, round_head
-from core.rewards_figures import Choice, Figures, collect
+from core.rewards_figures import Figures
 from tui import derive_rewards as derive
 from tui import draw_peers, draw_rewards, keys
 from tui.draw_facts import facts
-from tui.fetcher import Fetcher
-from tui.ledger_pages import Found, LedgerReader, LedgerRows, Look, Place
+from tui.ledger_pages import Found, Place
+from tui.screens.rewards_reading import Answer, Read, Reading
 from tui.screens.row_details import Details, DetailsScreen
-from tui.screens.sections import BOX, PACE_S, SectionsScreen, TextSection
+from tui.screens.sections import BOX, SectionsScreen, TextSection
 from tui.text import clean
 from tui.widgets.lines import Lines
-from tui.widgets.table import Table
+from tui.widgets.table_ledger import LedgerTable
 from tui.widgets.table_search import SearchLine
 
 if TYPE_CHECKING:
@@ -38,28 +35,7 @@ if TYPE_CHECKING:
 
 NO_TROUBLE = "No round is in trouble. f shows all again."
 CHECKING = "Asking the coordinator."
-FIGURES_EVERY_S = 30.0
-SHARE = 20
-"""Adding up the ledger may take one part in so many of this machine's time."""
-AHEAD = 40
-"""Rows beyond the edge that are read before somebody gets there."""
 LAST_STAGE = 2**31
-
-
-@dataclass(frozen=True)
-class Read:
-    """Figures as of `at` (Unix seconds), which took `seconds`. None: nothing was ever recorded."""
-
-    figures: Figures | None
-    at: float
-    seconds: float
-
-
-def read_figures(home: Home, now: float) -> Read:
-    """In a thread. The newest rounds in trouble come along, for the last error."""
-    began = time.monotonic()
-    figures = collect(home, Choice(limit=1, failed=True))
-    return Read(figures, now, time.monotonic() - began)
 
 
 class RewardsScreen(SectionsScreen):
@@ -82,23 +58,17 @@ class RewardsScreen(SectionsScreen):
     class Came(Message):
         """A thread has an answer."""
 
-        answer: Found | Read | Checked | WaggleError
+        answer: Answer
 
     def __init__(self, home: Home) -> None:
         super().__init__()
         self._read: Read | None = None
         self._figures: Figures | None = None
-        self._rows = LedgerRows()
-        self._failed = False
         self._jump: Place | None = None
         self._before: Place | None = None
         self._note = ""
         self._seen: tuple[object, ...] = ()
-        self._figures_at = 0.0
-        reader = LedgerReader(home)
-        self._pages = Fetcher("ledger-pages", reader.read, self._came, reader.close)
-        self._sums = Fetcher("ledger-sums", partial(read_figures, home), self._came)
-        self._asker: Fetcher[Figures, Checked] = Fetcher("coordinator", self._ask, self._came)
+        self._reading = Reading(home, lambda: self.waggle.effective, self._came)
 
     @property
     def waggle(self) -> WaggleApp:
@@ -109,7 +79,7 @@ class RewardsScreen(SectionsScreen):
 
     def bodies(self) -> ComposeResult:
         with Vertical(id=BOX + "ledger", classes="section"):
-            table = Table(draw_rewards.LEDGER, id="ledger-table")
+            table = LedgerTable(id="ledger-table")
             table.add_class("mover")
             yield table
         for name, drawer in (("counters", draw_rewards.counters), ("about", facts)):
@@ -122,23 +92,17 @@ class RewardsScreen(SectionsScreen):
         yield SearchLine("Round / ", "the number of a round", restrict=r"[0-9]{0,18}")
 
     def on_unmount(self) -> None:
-        for fetcher in (self._pages, self._sums, self._asker):
-            fetcher.close()
+        self._reading.close()
 
     @property
-    def table(self) -> Table:
-        return self.query_one(Table)
+    def table(self) -> LedgerTable:
+        return self.query_one(LedgerTable)
 
     # --- what the threads bring ---------------------------------------------------------------
 
-    def _came(self, answer: Found | Read | Checked | WaggleError) -> None:
+    def _came(self, answer: Answer) -> None:
         """In a thread."""
         self.post_message(self.Came(answer))
-
-    def _ask(self, figures: Figures) -> Checked:
-        effective = self.waggle.effective
-        assert effective is not None
-        return check(self.waggle.home, lambda: effective, figures)
 
     def on_rewards_screen_came(self, event: Came) -> None:
         answer = event.answer
@@ -153,28 +117,17 @@ class RewardsScreen(SectionsScreen):
         elif isinstance(answer, Checked):
             self._take_check(answer)
         else:
+            self.table.give_up()
             self._note = f"{answer.what}: {answer.why}"
             step = f" {answer.next_step}." if answer.next_step else ""
             self._say(f"{self._note}.{step}", severity="warning")
             self._draw()
 
     def _take_pages(self, found: Found) -> None:
-        if found.look.failed != self._failed:
-            return  # of a list that is no longer looked at
-        if found.look.page is not None and found.total == len(self._rows):
-            self._rows.add(found.pages)
-            self.table.repaint()
-        elif found.look.page is not None:
-            self._look()  # the ledger has grown: its rows have other numbers
-        else:
-            self._rows, table, asked = LedgerRows(found.total, found.pages), self.table, found.look
-            above = asked.above if asked.cursor is None else table.cursor - table.top
-            # Keys that were pressed since it was asked count as well.
-            moved = 0 if asked.cursor is None else table.cursor - asked.cursor
-            cursor = found.place + moved
-            table.show(self._rows, cursor, max(0, cursor - above))
-            if self._jump is not None and found.look.at == self._jump:
-                self._jumped(self._jump)
+        if not self.table.take(found):
+            self._look()
+        if self._jump is not None and found.look.at == self._jump:
+            self._jumped(self._jump)
         self._read_ahead()
         self._tell()
 
@@ -202,18 +155,16 @@ class RewardsScreen(SectionsScreen):
     # --- asking -------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        """Read the rows in sight anew, where they are now; on the first row, the newest."""
-        if (mine := self._mine()) is not None:
-            table = self.table
-            at, above = table.key if table.cursor else None, table.cursor - table.top
-            look = Look(mine, self._failed, at, above, table.rows + AHEAD, table.cursor)
-            self._pages.want(look)
+        if (mine := self._mine()) is not None and (look := self.table.here(mine)) is not None:
+            self._reading.look(look)
 
     def _go(self, at: Place | None) -> None:
-        """Go to a round, in the middle of what is seen; None: to the newest."""
         if (mine := self._mine()) is not None:
-            rows = self.table.rows
-            self._pages.want(Look(mine, self._failed, at, rows // 2, rows + AHEAD))
+            self._reading.look(self.table.jump(mine, at))
+
+    def _read_ahead(self) -> None:
+        if (mine := self._mine()) is not None and (look := self.table.ahead(mine)) is not None:
+            self._reading.look(look)
 
     def _mine(self) -> tuple[str, str] | None:
         if self._figures is not None:
@@ -221,26 +172,13 @@ class RewardsScreen(SectionsScreen):
         told = self.waggle.state.rewards
         return None if told is None or not told.swarm else (told.swarm, told.peer_id)
 
-    def _read_ahead(self) -> None:
-        """Ask for a page that is in sight or about to be, one at a time."""
-        table, mine = self.table, self._mine()
-        if mine is None or not len(self._rows):
-            return
-        seen = table.in_sight
-        edge = range(max(0, seen.start - AHEAD), min(len(self._rows), seen.stop + AHEAD))
-        self._rows.missing.clear()
-        for row in (*seen[:: max(1, len(seen) - 1)], edge.start, max(edge.start, edge.stop - 1)):
-            self._rows.round(row)
-        if self._rows.missing:
-            self._pages.want(Look(mine, self._failed, page=self._rows.missing[0]))
-
     # --- drawing ------------------------------------------------------------------------------
 
     def show_state(self) -> None:
         """Draw what is new. Called on the tick; safe at any time."""
         if not self.is_mounted or not self.is_current:
             return
-        moment, state = time.monotonic(), self.waggle.state
+        state = self.waggle.state
         if not self.due():
             return
         news = (state.ledger, state.rewards, state.counters)
@@ -248,17 +186,8 @@ class RewardsScreen(SectionsScreen):
         if changed:
             self._seen = news
             self._look()
-        self._add_up(changed, moment)
+        self._reading.add_up(self._read, changed, self.waggle.clock())
         self._draw()
-
-    def _add_up(self, changed: bool, moment: float) -> None:
-        """The figures from the ledger itself: at first, and now and then while it changes."""
-        took = 0.0 if self._read is None else self._read.seconds
-        never = self._read is None or self._read.figures is None
-        pause_s = max(PACE_S if never else FIGURES_EVERY_S, SHARE * took)
-        if not self._figures_at or (changed and moment - self._figures_at >= pause_s):
-            self._figures_at = moment
-            self._sums.want(self.waggle.clock())
 
     def _draw(self) -> None:
         state, now, read = self.waggle.state, self.waggle.clock(), self._read
@@ -267,7 +196,7 @@ class RewardsScreen(SectionsScreen):
         if read is not None and read.figures is not None:
             self._figures = derive.live(read.figures, state, read.at)
         table, empty = self.table, NOTHING if chain_on else derive.DISABLED
-        table.note = NO_TROUBLE if self._failed else empty
+        table.note = NO_TROUBLE if self.table.failed else empty
         if self._figures is not None:
             shown = self._figures
             if self.in_view("counters"):
@@ -275,15 +204,14 @@ class RewardsScreen(SectionsScreen):
                 box.lines.show(derive.counters(shown, now))
             if self.in_view("about"):
                 self.query_one(f"#{BOX}about", TextSection).lines.show(derive.about(shown, now))
-        for each in self.query(Table):
-            each.catch_up()
+        table.catch_up()
         table.repaint()
         self._tell()
 
     def _tell(self) -> None:
         """The lines above and below."""
         now, table = self.waggle.clock(), self.table
-        view = derive.head(self._figures, table.length, self._failed, self._note, now)
+        view = derive.head(self._figures, table.length, self.table.failed, self._note, now)
         self.query_one("#rewards-head", Lines).show(view)
         where, what = "", ""
         if table.length:
@@ -296,7 +224,8 @@ class RewardsScreen(SectionsScreen):
     # --- what the keys do ---------------------------------------------------------------------
 
     def _chosen(self) -> Round | None:
-        return self._rows.round(self.table.cursor) if len(self._rows) else None
+        table = self.table
+        return table.ledger.round(table.cursor) if table.length else None
 
     def on_table_moved(self) -> None:
         self._read_ahead()
@@ -319,7 +248,7 @@ class RewardsScreen(SectionsScreen):
             self._go(at)
 
     async def action_leave(self) -> None:
-        if self._failed:
+        if self.table.failed:
             self.action_failed()
         else:
             await self.waggle.action_back()
@@ -327,7 +256,7 @@ class RewardsScreen(SectionsScreen):
     def action_failed(self) -> None:
         self.action_show_section("ledger")
         at = self.table.key
-        self._failed = not self._failed
+        self.table.failed = not self.table.failed
         self._go(at)
 
     def action_check(self) -> None:
@@ -336,7 +265,7 @@ class RewardsScreen(SectionsScreen):
             return
         self._note = CHECKING
         self._tell()
-        self._asker.want(self._figures)
+        self._reading.ask(self._figures)
 
     def action_details(self) -> None:
         each = self._chosen()
@@ -347,8 +276,8 @@ class RewardsScreen(SectionsScreen):
 
         def details() -> Details:
             nonlocal mine
-            row = self._rows.find(place)
-            mine = (self._rows.round(row) if row is not None else None) or mine
+            row = self.table.ledger.find(place)
+            mine = (self.table.ledger.round(row) if row is not None else None) or mine
             now, (copied, what) = app.clock(), derive.copied(mine)
             title = round_head(mine, now)
             return Details(title.capitalize(), derive.one_round(mine, now), copied, what)
