@@ -1,25 +1,18 @@
-"""The product in a real terminal: tmux, keys, what is on the screen; and the screenshots."""
+"""The product in a real terminal: tmux, keys, what is on the screen."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from core.config import load
-from core.home import REPO_ROOT, Home
+from core.home import Home
 from tests.conftest import wait_until
 from tests.support_cli import environment, ledger
-from tui.app import WaggleApp
-from tui.capture import save
-
-SCREENSHOTS = REPO_ROOT / "screenshots"
 
 
 class Terminal:
@@ -117,47 +110,3 @@ def test_a_newcomer_presses_enter_and_watches_it_learn(terminal: Terminal, tmp_p
         again.shows("ended with", 30)
     finally:
         again.end()
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-async def test_screenshots_of_a_running_node(tmp_path: Path) -> None:
-    """A real solo node under Pilot. KEEP_SCREENSHOTS=40 writes screenshots/ after 40 rounds."""
-    from core.config import save_user_config
-
-    kept = os.environ.get("KEEP_SCREENSHOTS")
-    folder = SCREENSHOTS if kept else tmp_path / "screenshots"
-    rounds = int(kept or 3)
-    # The home's path is on the screen: a kept picture shows a short one that is nobody's.
-    home = Home(Path(tempfile.mkdtemp(prefix="waggle-")) if kept else tmp_path / "home")
-    home.create()
-    save_user_config(home, {"profile": "solo"})
-    effective = load(home=home)
-    app = WaggleApp(home, effective, onboarding=False)
-    async with app.run_test(size=(120, 36)) as pilot:
-
-        async def until(done: object, timeout_s: float) -> None:
-            import asyncio
-            import time
-
-            deadline = time.monotonic() + timeout_s
-            while not done():  # type: ignore[operator]
-                assert time.monotonic() < deadline
-                await asyncio.sleep(0.1)
-
-        await until(lambda: app.state.ledger.trained >= rounds, 60 + 3 * rounds)
-        await pilot.pause()
-        save(app, folder, "dashboard")
-        for key, name in (("r", "rollouts"), ("l", "logs"), ("question_mark", "help")):
-            await pilot.press(key)
-            await pilot.pause(0.5)
-            save(app, folder, name)
-            await pilot.press("escape")
-        await pilot.press("q")
-        await pilot.pause(0.5)
-        save(app, folder, "quit")
-        await pilot.press("s")
-        await until(lambda: app.node is None or not app.node.running, 30)
-    for name in ("dashboard", "rollouts", "logs", "help", "quit"):
-        assert (folder / f"{name}.svg").stat().st_size > 2000
-    assert "waggle-tiny" in (folder / "dashboard.txt").read_text()
