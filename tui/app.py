@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 from textual.events import Event
@@ -24,12 +24,14 @@ from core.config import Effective
 from core.errors import WaggleError
 from core.home import Home
 from core.state import NodeState
-from tui import doors, keys, starting, terminal, themes, ticker
+from tui import copying, doors, keys, starting, terminal, themes, ticker
+from tui.canvas import Canvas
 from tui.command_palette import Commands
 from tui.draw import Pen
 from tui.ending import Ending
 from tui.glyphs import glyphs
 from tui.greeting import Greeting
+from tui.link import Link
 from tui.log_buffer import LogBuffer
 from tui.node_like import Loader, NodeFactory, NodeLike, make_node
 from tui.notify import Herald
@@ -74,6 +76,7 @@ class WaggleApp(App[str]):
         self.headline = Headline("starting", "Opening")
         self.ending = Ending(self)
         self.meter = ticker.Meter(tty)
+        self.canvas = Canvas(self, Link(tty))
         self.account = ""
         self.starting = "Starting the node"
         self._onboarding = onboarding
@@ -108,6 +111,7 @@ class WaggleApp(App[str]):
         terminal.write(self._driver, terminal.SAVE_TITLE)
         if isinstance(self._driver, terminal.TerminalDriver):
             self._driver.on_lost = self.ending.terminal_lost
+            self.canvas.connect(self._driver)
             signal.signal(signal.SIGHUP, lambda *_: self._from_signal(self.ending.terminal_lost))
             signal.signal(signal.SIGTERM, lambda *_: self._from_signal(self.ending.stop_now))
         if self._onboarding:
@@ -277,10 +281,18 @@ class WaggleApp(App[str]):
         self.headline = Headline("down", error.what, error.next_step)
         self.push_screen(FailureScreen(error))
 
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        if self.canvas.draw(renderable):
+            self.post_display_hook()
+        else:
+            super()._display(screen, renderable)
+
+    def action_redraw(self) -> None:
+        self.canvas.renew()
+
     def copy_to_clipboard(self, text: str) -> None:
-        """OSC 52, wrapped for tmux and screen; Textual's own is swallowed there."""
         self._clipboard = text
-        terminal.write(self._driver, terminal.clipboard_sequence(text))
+        copying.copy(self, text)
 
     def _print(self, text: str, stderr: bool = False) -> None:
         """What Python prints while the screen is up goes to the log, as the descriptors do.

@@ -34,9 +34,8 @@ def run_session(
             "Run it in a terminal, or use `waggle run --headless`",
         )
     home.create()
-    # No animation runs by itself, and a slow link is drawn less often, not more slowly.
+    # No animation runs by itself. How often is drawn, the link says (`tui.link`).
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
-    os.environ.setdefault("TEXTUAL_FPS", "20")
     with captured_descriptors(home.logs / "console.log") as tty:
         app = WaggleApp(
             home, effective, onboarding=onboarding, load=load, node_factory=node_factory, tty=tty

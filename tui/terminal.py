@@ -1,4 +1,4 @@
-"""The terminal itself: who may write to it, what happens when it goes away, title, clipboard.
+"""The terminal itself: who may write to it, what it says, and what happens when it goes away.
 
 Textual redirects only Python's two streams. p2pd, C libraries and warnings write to file
 descriptors, so descriptors 1 and 2 point at the log while the screen is up, and Textual draws on
@@ -7,11 +7,11 @@ a duplicate of the real terminal that child processes do not inherit.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import os
 import selectors
 import sys
+import time
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +19,19 @@ from typing import IO, Any
 
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
+
+SYNC_START = "\x1b[?2026h"
+SYNC_END = "\x1b[?2026l"
+"""Around a frame, for terminals that say they show it at once (DEC mode 2026)."""
+READY_QUESTION = "\x1b[5n"
+READY_ANSWER = b"\x1b[0n"
+"""Are you ready? Yes (DSR 5): every terminal since the VT100 answers, in its turn."""
+REST_S = 0.02
+"""After the beginning of an answer, its rest comes within this time, or it was a key."""
+LAST_ANSWER_S = 0.5
+"""How long a console that ends waits for an answer, which would else be typed into the shell."""
+SAVE_TITLE = "\x1b[22;2t"
+RESTORE_TITLE = "\x1b[23;2t"
 
 
 class Tty:
@@ -28,24 +41,32 @@ class Tty:
         self._file = file
         self.written = 0
         self.lost = False
+        self._since: float | None = None
+
+    def stuck_s(self, now: float) -> float:
+        """For how long (of `time.monotonic`) the terminal has not taken what is being written."""
+        since = self._since
+        return 0.0 if since is None else now - since
 
     def write(self, text: str) -> int:
-        if self.lost:
-            return len(text)
+        self._try(lambda: self._file.write(text))
         self.written += len(text.encode("utf-8", "replace"))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self._file.flush)
+
+    def _try(self, act: Callable[[], object]) -> None:
+        if self.lost:
+            return
+        self._since = time.monotonic()
         try:
-            return self._file.write(text)
+            act()
         except OSError:
             # A dead writer thread would fill its queue and block the event loop for ever.
             self.lost = True
-            return len(text)
-
-    def flush(self) -> None:
-        if not self.lost:
-            try:
-                self._file.flush()
-            except OSError:
-                self.lost = True
+        finally:
+            self._since = None
 
     def fileno(self) -> int:
         return self._file.fileno()
@@ -90,56 +111,83 @@ def captured_descriptors(log: Path) -> Iterator[Tty]:
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver, which also notices that the terminal is gone.
+    """Textual's driver, which also hears that the terminal is ready, or gone.
 
     Textual's own input thread spins at full speed on a closed standard input.
     """
 
     on_lost: Callable[[], None] | None = None
+    on_ready: Callable[[], None] | None = None
+    """Input thread: the terminal has answered READY_QUESTION."""
+    on_taken: Callable[[], None] | None = None
+    """The screen was taken anew, and shows nothing yet."""
+    ready_due: Callable[[], bool] | None = None
+    """Whether an answer to READY_QUESTION has yet to come."""
+
+    def start_application_mode(self) -> None:
+        super().start_application_mode()
+        if self.on_taken is not None:
+            self._loop.call_soon_threadsafe(self.on_taken)
+
+    def _sigcont_application(self, *_: Any) -> None:
+        """Textual takes the screen again without having given it back when only SIGSTOP came."""
+        if not self._must_signal_resume:
+            self.suspend_application_mode()
+        super()._sigcont_application()
+
+    def disable_input(self) -> None:
+        deadline = time.monotonic() + LAST_ANSWER_S
+        while self.ready_due is not None and self.ready_due() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        super().disable_input()
 
     def run_input_thread(self) -> None:
         decode = getincrementaldecoder("utf-8")("replace").decode
         parser = XTermParser(self._debug)
         with selectors.DefaultSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
+            held = b""
             while not self.exit_event.is_set():
-                if selector.select(0.1):
+                data, held = held, b""
+                if selector.select(REST_S if data else 0.1):
                     try:
-                        data = os.read(self.fileno, 4096)
+                        read = os.read(self.fileno, 4096)
                     except OSError:  # EIO: the terminal hung up
-                        data = b""
-                    if not data:
+                        read = b""
+                    if not read:
                         self._lost()
                         return
+                    data, held = self._heard(data + read)
+                if data:
                     for event in parser.feed(decode(data)):
                         self.process_message(event)
                 for event in parser.tick():
                     self.process_message(event)
+
+    def _heard(self, data: bytes) -> tuple[bytes, bytes]:
+        """What was typed, and what may be the beginning of an answer: typed, if no more comes.
+
+        Textual would take an answer for the keys that its letters are.
+        """
+        typed = data.split(READY_ANSWER)
+        for _ in typed[1:]:
+            if self.on_ready is not None:
+                self.on_ready()
+        rest = b"".join(typed)
+        if self.ready_due is not None and self.ready_due():
+            for size in range(len(READY_ANSWER) - 1, 0, -1):
+                if rest.endswith(READY_ANSWER[:size]):
+                    return rest[:-size], rest[-size:]
+        return rest, b""
 
     def _lost(self) -> None:
         if self.on_lost is not None:
             self._loop.call_soon_threadsafe(self.on_lost)
 
 
-def clipboard_sequence(text: str, environ: dict[str, str] | None = None) -> str:
-    """OSC 52, wrapped so that tmux and screen hand it on to the terminal outside."""
-    env = os.environ if environ is None else environ
-    payload = base64.b64encode(text.encode()).decode("ascii")
-    plain = f"\x1b]52;c;{payload}\a"
-    if env.get("TMUX"):
-        return "\x1bPtmux;" + plain.replace("\x1b", "\x1b\x1b") + "\x1b\\"
-    if env.get("STY") or env.get("TERM", "").startswith("screen"):
-        return f"\x1bP{plain}\x1b\\"
-    return plain
-
-
 def title_sequence(title: str) -> str:
     """Sets the terminal's title. `title` must be clean: a control character would end it early."""
     return f"\x1b]2;{title}\x1b\\"
-
-
-SAVE_TITLE = "\x1b[22;2t"
-RESTORE_TITLE = "\x1b[23;2t"
 
 
 def write(driver: Any, sequence: str) -> None:

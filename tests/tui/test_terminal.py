@@ -197,15 +197,6 @@ def test_without_a_terminal_it_says_so(tmp_path: Path) -> None:
     assert b"The console needs a terminal" in done.stderr
 
 
-def test_the_clipboard_is_wrapped_for_tmux_and_screen() -> None:
-    plain = terminal.clipboard_sequence("hi", {})
-    assert plain == "\x1b]52;c;aGk=\a"
-    assert terminal.clipboard_sequence("hi", {"TMUX": "x"}) == (
-        "\x1bPtmux;\x1b\x1b]52;c;aGk=\a\x1b\\"
-    )
-    assert terminal.clipboard_sequence("hi", {"STY": "x"}) == f"\x1bP{plain}\x1b\\"
-
-
 def test_a_dead_terminal_swallows_what_is_drawn() -> None:
     class Dead:
         def write(self, text: str) -> int:
