@@ -10,7 +10,7 @@ from rich.text import Text
 from tui.derive_settings import Row, standing
 from tui.draw import Pen, bounded, line
 
-ROWS = 9
+ROWS = 8
 """Of what is said about the chosen setting; as in app.tcss."""
 MAX_SAID = 3
 

@@ -43,7 +43,11 @@ def fetch(model_id: str, progress: Progress | None = None, files: tuple[str, ...
     """
     from httpx2 import HTTPError
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+    )
 
     try:
         folder = snapshot_download(
@@ -52,6 +56,10 @@ def fetch(model_id: str, progress: Progress | None = None, files: tuple[str, ...
             ignore_patterns=[FOLDERS],
             tqdm_class=_reporting(progress),
         )
+    except HFValidationError as error:
+        raise WaggleError(
+            f"{model_id[:96]!r} is no model id", "", "It looks like Qwen/Qwen2.5-0.5B-Instruct"
+        ) from error
     except LocalEntryNotFoundError as error:
         cause = error.__cause__
         if isinstance(cause, HfHubHTTPError):

@@ -12,10 +12,8 @@ from textual.pilot import Pilot
 from core import free_memory
 from core.home import Home
 from tests.tui.conftest import settle
-from tests.tui.support import ACCOUNT, ME, START, ReplayNode, begin, effective, history, now_of
+from tests.tui.support import START, ReplayNode, begin, effective, history, now_of
 from tui.app import WaggleApp
-from tui.screens.onboarding.draft import Draft
-from tui.screens.onboarding.screen import OnboardingScreen
 
 SIZES = [(80, 24), (140, 40)]
 SIZE_NAMES = ["80x24", "140x40"]
@@ -63,10 +61,9 @@ def pressing(*keys: str) -> Any:
     [
         ("dashboard", ()),
         ("help", ("question_mark",)),
-        ("rollouts", ("r",)),
         ("quit", ("q",)),
     ],
-    ids=["dashboard", "help", "rollouts", "quit"],
+    ids=["dashboard", "help", "quit"],
 )
 def test_pages(snap_compare: Any, name: str, keys: tuple[str, ...], size: tuple[int, int]) -> None:
     assert snap_compare(dashboard(60), terminal_size=size, run_before=pressing(*keys))
@@ -88,26 +85,3 @@ def test_looks(snap_compare: Any, look: str, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv("NO_COLOR", "1")
     sets = {"ascii": ("console.ascii=true",), "no-color": ()}.get(look, (f"console.theme={look}",))
     assert snap_compare(dashboard(60, *sets), terminal_size=(140, 40), run_before=pressing())
-
-
-@pytest.mark.parametrize("size", SIZES, ids=SIZE_NAMES)
-@pytest.mark.parametrize("step", range(6))
-def test_onboarding(snap_compare: Any, step: int, size: tuple[int, int]) -> None:
-    app = WaggleApp(Home(Path("home")), None, onboarding=True, ticking=False)
-
-    async def before(pilot: Pilot[str]) -> None:
-        await pilot.pause()
-        screen = app.screen
-        assert isinstance(screen, OnboardingScreen)
-        draft = Draft(peer_id=ME, name="calm golden badger", address=ACCOUNT)
-        screen.draft = screen.step.draft = draft
-        for number in range(step):
-            await pilot.press("enter")
-            await settle(pilot, lambda: screen.position > number)  # noqa: B023
-
-    assert snap_compare(app, terminal_size=size, run_before=before)
-
-
-def test_joining(snap_compare: Any) -> None:
-    app = WaggleApp(Home(Path("home")), None, onboarding=True, ticking=False)
-    assert snap_compare(app, press=["down", "down", "down", "enter"], terminal_size=(80, 24))

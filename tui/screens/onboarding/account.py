@@ -34,7 +34,7 @@ ELSEWHERE = (
     Choice("read-only", "None: follow the rounds, submit nothing"),
 )
 WHY = {
-    "keep": "It signs rewards and votes. With a passphrase of yours it is asked for at each start.",
+    "keep": "It signs rewards and votes. One that you lock is asked for at each start.",
     "new": "Twelve words on paper bring the account back, on any machine and in any wallet.",
     "import": "Never shown. The account that is here now is kept beside it.",
     "keystore": "Ethereum keystore v3, of any wallet. The account here now is kept beside it.",
@@ -42,6 +42,7 @@ WHY = {
     " itself where one signed in on this machine.",
     "read-only": "The node trains along; nobody counts what it does.",
 }
+BESIDE = "what lies beside it: a restart needs no keyboard"
 FIELDS = {
     "keep": ("lock", "again"),
     "new": ("lock", "again"),
@@ -67,7 +68,7 @@ class AccountStep(Step):
             yield Field("Key or phrase", "", "64 hex digits, or 12 to 24 words", True, "secret")
             yield Field("Keystore file", self.kept("keystore"), "~/keystore.json", id="keystore")
             yield Field("Its password", secret=True, id="password")
-            yield Field("Lock with passphrase", "", "none: no keyboard at a restart", True, "lock")
+            yield Field("Lock with passphrase", "", "none, or a passphrase of yours", True, "lock")
             yield Field("The same again", secret=True, id="again")
             yield Field("Login proxy URL", self.draft.login_url, id="login")
             folder = self.draft.login_data
@@ -108,9 +109,7 @@ class AccountStep(Step):
             address = mine.address if mine else self.draft.address or "making an account"
             rows = (("address", address),)
             if mine is not None:
-                how = (
-                    "your passphrase, asked for at each start" if mine.locked else "the file beside"
-                )
+                how = "your passphrase, asked for at each start" if mine.locked else BESIDE
                 rows += (("opened by", how), ("copy", mine.copy))
         for card in self.query("#card").results(Lines):
             card.show(rows + self._told)

@@ -186,6 +186,9 @@ class CoordinatorStep(Step):
             login_url = check_url(self.value("login"), "login proxy URL", example)
         seen = self._seen if self._seen_for == asked else None
         if seen is None:
+            if self._settling is not None:
+                self._settling.stop()
+            self.workers.cancel_group(self, "look")
             self._card(())  # what is wrong is said once, below
             try:
                 seen = await self.look(

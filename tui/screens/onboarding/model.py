@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +27,9 @@ LEVELS = {"fits": "healthy", "tight": "degraded", "too large": "down"}
 PLAN_S = 30.0
 HUB_S = 15.0
 SETTLE_S = 0.3
+MAX_ID = 96
+"""Of huggingface_hub."""
+_HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,9 @@ def check_model(text: str) -> str:
         raise ConfigError("No model is named", "", "Type a Hugging Face id or a path")
     if is_path(text):
         return _checked_folder(text)
-    if text.count("/") != 1 or any(char.isspace() for char in text) or not text.isprintable():
+    if any(text == entry.id for entry in catalogue.entries()):
+        return text
+    if not _HUB_ID.fullmatch(text) or len(text) > MAX_ID:
         raise ConfigError(
             f"{clean(text, 80)} is no model id", "", "It looks like Qwen/Qwen2.5-0.5B-Instruct"
         )
