@@ -185,6 +185,15 @@ def test_rounds_are_played_recorded_and_announced_in_order() -> None:
     assert bench.closed
 
 
+def test_a_round_shows_its_rollouts_before_it_trains_on_them() -> None:
+    bench = Bench(TestClock(3), max_rounds=1).run()
+    (shown,) = bench.of(events.RolloutShown)
+    assert (shown.round, shown.peer_id, shown.outcome) == (3, "me", "trained")  # type: ignore[attr-defined]
+    assert (shown.best, shown.worst) == ("2", "3")  # type: ignore[attr-defined]
+    order = [type(event) for event in bench.events]
+    assert order.index(events.RolloutShown) < order.index(events.StepTrained)
+
+
 def test_a_round_is_played_once_however_often_the_clock_says_it() -> None:
     bench = Bench(TestClock(3, 3, 3, 7), max_rounds=2).run()
     assert bench.game.scheduled == [3, 7]

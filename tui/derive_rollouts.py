@@ -13,6 +13,7 @@ from itertools import groupby
 
 from core.events import RolloutShown
 from core.gate.admission import REASONS
+from core.gate.quarantine import LAPSE, WEIGHTS
 from core.grpo_doctor import diagnose
 from core.state import NodeState
 from tui.draw_facts import Fact, Heading, Line
@@ -78,7 +79,8 @@ class Row:
 
     @property
     def level(self) -> str:
-        if self.refused:
+        """What costs a peer no strike is no fault of it."""
+        if self.refused and WEIGHTS.get(self.outcome, 0.0) > LAPSE:
             return "failed"
         return "confirmed" if self.outcome == "trained" else "pending"
 
@@ -101,7 +103,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Head:
-    """What the GRPO doctor says. level: of a health level."""
+    """What the GRPO doctor says: a sentence whose last words may be left out, and what to change.
+
+    level: of a health level."""
 
     sentence: str
     advice: str

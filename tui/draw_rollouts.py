@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from tui import derive_rollouts as derive
@@ -28,19 +29,21 @@ BESIDE = 100
 """Columns from which two answers stand side by side."""
 GAP = 3
 LEAD = 10
-HEAD_ROWS = 4
 MAX_QUESTION, NARROW_QUESTION = 8, 4
 """Rows of a question, at most; Enter shows all of it."""
 
 
 def head(view: Head, width: int, pen: Pen) -> Text:
-    """Two lines or more: the figures of the last rounds, and what the doctor would change."""
+    """Two lines or three: the figures of the last rounds, as many as have room, and what the doctor
+    would change."""
     text = line()
     sign, room = pen.glyphs.status(view.level), max(20, width - 4)
     style = pen.palette.level(view.level)
-    for place, part in enumerate(wrap(pen.safe(view.sentence, 600), room)[:2]):
-        text.append(f" {sign}  " if place == 0 else "\n    ", f"bold {style}")
-        text.append(part, "bold")
+    figures = pen.safe(view.sentence, 600).split(", ")
+    while len(figures) > 1 and cell_len(", ".join(figures)) > room:
+        figures.pop()
+    text.append(f" {sign}  ", f"bold {style}")
+    text.append(pen.fit(", ".join(figures), room), "bold")
     if view.advice:
         parts = wrap(pen.safe(view.advice, 600), room)
         for place, part in enumerate(parts[:2]):
