@@ -29,7 +29,7 @@ from tui.canvas import Canvas
 from tui.command_palette import Commands
 from tui.draw import Pen
 from tui.ending import Ending
-from tui.glyphs import glyphs
+from tui.glyphs import UNICODE, glyphs
 from tui.greeting import Greeting
 from tui.link import Link
 from tui.log_buffer import LogBuffer
@@ -90,8 +90,10 @@ class WaggleApp(App[str]):
         self._herald = Herald()
         self.greeting = Greeting(self)
         console = effective.config.console if effective is not None else None
-        self.ascii = bool(console and console.ascii)
-        self.pen = Pen(glyphs(self.ascii), palette({}))
+        self.terminal = os.environ.get("TERM", "") if tty is not None else ""
+        signs = glyphs(bool(console and console.ascii), self.terminal)
+        self.ascii = signs.ascii
+        self.pen = Pen(signs, palette({}))
         self.linked_round: float | None = None
         self.round_signal: Signal[float | None] = Signal(self, "linked round")
         """Published when the round that a screen shows changes, for screens that go there too."""
@@ -105,7 +107,7 @@ class WaggleApp(App[str]):
     # --- life ---------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        self.set_class(self.ascii, "-ascii")
+        self.set_class(self.pen.glyphs is not UNICODE, "-ascii")
         self.renew_pen()
         self.theme_changed_signal.subscribe(self, lambda theme: self.renew_pen())
         terminal.write(self._driver, terminal.SAVE_TITLE)
@@ -310,7 +312,7 @@ class WaggleApp(App[str]):
         from tui.widgets.lines import Lines
         from tui.widgets.log_view import LogView
 
-        self.pen = Pen(glyphs(self.ascii), palette(self.theme_variables))
+        self.pen = Pen(self.pen.glyphs, palette(self.theme_variables))
         for screen in self.screen_stack:
             for block in screen.query(Lines):
                 block.redraw()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rich.color import ColorSystem
 from textual._compositor import CompositorUpdate
 from textual.timer import Timer
 
@@ -52,7 +53,9 @@ class Canvas:
             self._draw_later()
             return True
         size = app.size
-        text = self._painter.paint(update, (size.width, size.height), app.console)
+        plain = app.screen.background_colors[1] if app.no_color else None
+        colors = app.console._color_system or ColorSystem.STANDARD
+        text = self._painter.paint(update, (size.width, size.height), colors, plain)
         cursor = app.screen.outer_size.clamp_offset(app.cursor_position)
         if text or cursor != self._cursor:
             self._cursor = cursor

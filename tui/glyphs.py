@@ -1,11 +1,11 @@
-"""The two sets of signs the console draws with: Unicode, and plain ASCII for `--ascii`.
+"""The signs the console draws with: Unicode, what the Linux console has, and plain ASCII.
 
 Meaning is carried by a sign and a word, never by colour alone.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,17 @@ UNICODE = Glyphs(
     up="↑",
     fall="↓",
 )
+LINUX = replace(
+    UNICODE,
+    ok="•",
+    full="═",
+    ellipsis="...",
+    chosen="(x)",
+    unchosen="( )",
+    star="*",
+    done="√",
+)
+"""The text console of Linux draws with a font of 256 signs: those of code page 437 are in it."""
 ASCII = Glyphs(
     ascii=True,
     ok="*",
@@ -78,5 +89,12 @@ ASCII = Glyphs(
 )
 
 
-def glyphs(ascii_only: bool) -> Glyphs:
-    return ASCII if ascii_only else UNICODE
+PLAIN = ("vt", "ansi", "dumb", "sun", "wyse")
+"""How the names of terminals begin that have letters and little else."""
+
+
+def glyphs(ascii_only: bool, terminal: str = "") -> Glyphs:
+    """terminal: as TERM names it; empty when nothing is known of it."""
+    if ascii_only or terminal.startswith(PLAIN):
+        return ASCII
+    return LINUX if terminal == "linux" else UNICODE

@@ -16,10 +16,12 @@ from functools import lru_cache
 
 from rich.cells import cell_len, split_graphemes
 from rich.color import ColorSystem
-from rich.console import Console
 from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.color import Color
 from textual.strip import Strip
+
+from tui.palette import contrast
 
 CONTINUED = ""
 """Holds the further cells of what is wider than one."""
@@ -28,6 +30,8 @@ UNKNOWN = "\0"
 GAP = 4
 """So many unchanged cells between two changed ones are written again: moving costs as much."""
 MAX_LOOKS = 4096
+STANDS_OUT = 1.15
+"""Contrast between two backgrounds that says: this one is chosen."""
 
 Placed = tuple[int, int, Strip]
 """Row, column, and what is drawn from there."""
@@ -40,17 +44,28 @@ class Painter:
         self._size = (0, 0)
         self._chars: list[list[str]] = []
         self._looks: list[list[str]] = []
+        self._plain: Color | None = None
         self._sgr: dict[Style | None, str] = {}
 
     def forget(self) -> None:
         """Nothing is known of what the terminal shows: the next update is written in full."""
         self._size = (0, 0)
 
-    def paint(self, update: CompositorUpdate, size: tuple[int, int], console: Console) -> str:
+    def paint(
+        self,
+        update: CompositorUpdate,
+        size: tuple[int, int],
+        colors: ColorSystem,
+        plain: Color | None = None,
+    ) -> str:
         """What to write; empty when the terminal shows all of it already.
 
         size: columns and rows of the terminal now; another one than before forgets everything.
+        plain: send no colours (NO_COLOR). What stands out of this background is reversed then.
         """
+        if plain != self._plain:
+            self._plain = plain
+            self._sgr.clear()
         if size != self._size:
             columns, rows = self._size = size
             self._chars = [[UNKNOWN] * columns for _ in range(rows)]
@@ -58,7 +73,7 @@ class Painter:
         out = _Writer()
         for y, x, strip in pieces(update):
             if 0 <= y < size[1] and x < size[0]:
-                self._row(out, y, x, strip, console._color_system or ColorSystem.TRUECOLOR)
+                self._row(out, y, x, strip, colors)
         return out.text()
 
     def _row(self, out: _Writer, y: int, x: int, strip: Strip, colors: ColorSystem) -> None:
@@ -100,9 +115,18 @@ class Painter:
         if look is None:
             if len(self._sgr) >= MAX_LOOKS:
                 self._sgr.clear()
-            codes = style._make_ansi_codes(colors) if style is not None else ""
+            codes = self._codes(style, colors) if style is not None else ""
             look = self._sgr[style] = f"0;{codes}" if codes else "0"
         return look
+
+    def _codes(self, style: Style, colors: ColorSystem) -> str:
+        if self._plain is None:
+            return style._make_ansi_codes(colors)
+        back = style.bgcolor
+        if back is not None and back.triplet is not None:
+            stands_out = contrast(Color(*back.triplet), self._plain) > STANDS_OUT
+            style = style.without_color + Style(reverse=stands_out or None)
+        return style.without_color._make_ansi_codes(colors)
 
 
 class _Writer:

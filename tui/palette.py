@@ -68,6 +68,21 @@ def palette(variables: Mapping[str, str]) -> Palette:
     )
 
 
+def contrast(one: Color, other: Color) -> float:
+    """Of two colours, by WCAG 2: from 1 (the same) to 21 (black on white)."""
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(color: Color) -> float:
+    """Relative luminance by WCAG 2, 0 to 1."""
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in color.normalized
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
 def hex_string(color: Color) -> str:
     return f"#{color.r:02x}{color.g:02x}{color.b:02x}"
 

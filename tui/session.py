@@ -33,6 +33,12 @@ def run_session(
             "standard input or output is not one",
             "Run it in a terminal, or use `waggle run --headless`",
         )
+    if os.environ.get("TERM", "") in ("", "dumb", "unknown"):
+        raise WaggleError(
+            "This terminal cannot show a console",
+            f"it says that it is TERM={os.environ.get('TERM', '')}, which cannot place a cursor",
+            "Use `waggle run --headless`; or set TERM, if it can do more (TERM=xterm-256color)",
+        )
     home.create()
     # No animation runs by itself. How often is drawn, the link says (`tui.link`).
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")

@@ -1,192 +1,196 @@
-"""The terminal: descriptors, a lost terminal, the clipboard and the title, on a real pty."""
+"""The console on a real terminal: descriptors, signals, a lost terminal, and every kind of it."""
 
 from __future__ import annotations
 
+import json
 import os
-import pty
-import select
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from core.home import REPO_ROOT
+from tests.conftest import wait_until
+from tests.tui.ptys import Terminal
 from tui import terminal
 
-CONSOLE = """
-import sys, os, ctypes, threading, time
-from pathlib import Path
-from core.home import Home
-from core import config
-from tests.tui.support import ReplayNode, history, now_of
-import tui.session, tui.app
-node = ReplayNode(history(5))
-defaults = tui.app.WaggleApp.__init__.__kwdefaults__
-defaults["clock"] = lambda: now_of(5)
-home = Home(Path(sys.argv[1]))
-def noise():
-    while True:
-        os.write(1, b"NOISE-ON-1")
-        os.write(2, b"NOISE-ON-2")
-        print("NOISE-PRINTED", flush=True)
-        os.system("echo NOISE-CHILD")
-        time.sleep(0.1)
-node_start = node.start
-def start():
-    threading.Thread(target=noise, daemon=True).start()
-    node_start()
-node.start = start
-if "log.level=debug" in sys.argv:
-    tui.app.WaggleApp.key_t = lambda app: 1 / 0
-effective = config.load("solo", home, env={}, sets=sys.argv[2:])
-code = tui.session.run_session(home, effective, False, None, lambda e, h: node)
-(home.path / "ended").write_text(f"{code} {node.asked}")
-"""
-
-
-class Terminal:
-    """A console in a child process, on a pty of 80x24."""
-
-    def __init__(self, home: Path, *sets: str) -> None:
-        self.home = home
-        self.master, slave = pty.openpty()
-        import fcntl
-        import struct
-        import termios
-
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        self.child = subprocess.Popen(
-            [sys.executable, "-c", CONSOLE, str(home), *sets],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            cwd=REPO_ROOT,
-            env={**os.environ, "TERM": "xterm-256color", "PYTHONPATH": str(REPO_ROOT)},
-            start_new_session=True,
-        )
-        os.close(slave)
-        self.output = b""
-
-    def read_until(self, wanted: bytes, timeout_s: float = 20.0) -> None:
-        deadline = time.monotonic() + timeout_s
-        while wanted not in self.output:
-            assert time.monotonic() < deadline, self.output[-2000:]
-            if select.select([self.master], [], [], 0.1)[0]:
-                self.output += os.read(self.master, 65_536)
-
-    def drain(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if select.select([self.master], [], [], 0.05)[0]:
-                try:
-                    self.output += os.read(self.master, 65_536)
-                except OSError:
-                    return
-
-    def ended(self, timeout_s: float = 20.0) -> str:
-        deadline = time.monotonic() + timeout_s
-        while self.child.poll() is None and time.monotonic() < deadline:
-            self.drain(0.1)
-        assert self.child.poll() is not None, "the console did not end"
-        return (self.home / "ended").read_text()
-
-    def close(self) -> None:
-        if self.child.poll() is None:
-            self.child.kill()
-        self.child.wait()
+Open = Callable[..., Terminal]
 
 
 @pytest.fixture
-def opened(tmp_path: Path):
-    consoles = []
+def opened(tmp_path: Path) -> Iterator[Open]:
+    """Opens a console with these words, once its dashboard is drawn."""
+    consoles: list[Terminal] = []
 
-    def make(*sets: str) -> Terminal:
-        consoles.append(Terminal(tmp_path / "home", *sets))
-        return consoles[-1]
+    def make(*words: str, **how: Any) -> Terminal:
+        child = [sys.executable, "-m", "tests.tui.console_child", str(tmp_path / "home"), *words]
+        console = Terminal(child, **{"size": (80, 24), **how})
+        consoles.append(console)
+        console.shows("HEALTHY", "q Quit")
+        return console
 
     yield make
     for console in consoles:
-        console.close()
+        if console.child.poll() is None:
+            console.child.kill()
+        console.child.wait()
 
 
-def test_no_stray_output_reaches_the_screen(opened) -> None:
+def ended(tmp_path: Path) -> dict[str, Any]:
+    """What came of it, once it is written down."""
+    path = tmp_path / "home" / "ended"
+    wait_until(path.exists, 20)
+    return json.loads(wait_until(path.read_text, 20))
+
+
+def test_no_stray_output_reaches_the_screen(opened: Open, tmp_path: Path) -> None:
+    console = opened("--noise")
+    log = tmp_path / "home" / "logs" / "console.log"
+    noises = ("NOISE-ON-1", "NOISE-ON-2", "NOISE-PRINTED", "NOISE-CHILD")
+    console.read(lambda: all(noise in log.read_text() for noise in noises))
+    console.type("q")
+    console.shows("Quit Waggle?")
+    console.type("\r")
+    assert console.ended() == 0
+    assert ended(tmp_path)["asked"] == ["stop", "close"]
+    assert b"NOISE" not in console.seen
+    assert console.screen.title.startswith("waggle: healthy")
+    assert terminal.RESTORE_TITLE.encode() in console.seen
+
+
+def test_a_lost_terminal_stops_the_node_cleanly(opened: Open, tmp_path: Path) -> None:
     console = opened()
-    console.read_until(b"HEALTHY")
-    console.drain(1.0)
-    os.write(console.master, b"q")
-    console.read_until(b"Quit Waggle?")
-    os.write(console.master, b"\r")
-    assert console.ended().startswith("0 ['stop', 'close']")
-    assert b"NOISE" not in console.output
-    log = (console.home / "logs" / "console.log").read_text()
-    for noise in ("NOISE-ON-1", "NOISE-ON-2", "NOISE-PRINTED", "NOISE-CHILD"):
-        assert noise in log
-    assert b"\x1b]2;waggle: healthy" in console.output
-    assert terminal.RESTORE_TITLE.encode() in console.output
-
-
-def test_a_lost_terminal_stops_the_node_cleanly(opened) -> None:
-    console = opened()
-    console.read_until(b"HEALTHY")
     os.close(console.master)
-    deadline = time.monotonic() + 20
-    while console.child.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert (console.home / "ended").read_text() == "0 ['stop now', 'close']"
+    assert ended(tmp_path)["asked"] == ["stop now", "close"]
+    assert console.child.wait(20) == 0
 
 
-def test_a_lost_terminal_may_leave_the_node_running_without_a_busy_loop(opened) -> None:
+def test_a_hang_up_stops_the_node_cleanly(opened: Open, tmp_path: Path) -> None:
+    console = opened()
+    console.child.send_signal(signal.SIGHUP)
+    assert console.ended() == 0
+    assert ended(tmp_path)["asked"] == ["stop now", "close"]
+
+
+def test_a_lost_terminal_may_leave_the_node_running_without_a_busy_loop(
+    opened: Open, tmp_path: Path
+) -> None:
     console = opened("console.on_hangup=continue")
-    console.read_until(b"HEALTHY")
     os.close(console.master)
-    time.sleep(1.5)
-    assert console.child.poll() is None
     process = psutil.Process(console.child.pid)
+    # Gone from the screen: only the thread that waits for the node is left of the console.
+    wait_until(lambda: process.num_threads() < 4, 20)
     before = sum(process.cpu_times()[:2])
-    time.sleep(2.0)
-    assert sum(process.cpu_times()[:2]) - before < 0.5
+    time.sleep(1.0)
+    assert sum(process.cpu_times()[:2]) - before < 0.25
+    assert console.child.poll() is None
     console.child.send_signal(signal.SIGTERM)
-    deadline = time.monotonic() + 20
-    while console.child.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert (console.home / "ended").read_text() == "0 ['stop now', 'close']"
+    assert ended(tmp_path)["asked"] == ["stop now", "close"]
 
 
-def test_a_console_that_fails_stops_the_node_and_says_so(opened) -> None:
-    console = opened("log.level=debug")  # CONSOLE fails at this level when `t` is pressed
-    console.read_until(b"HEALTHY")
-    os.write(console.master, b"t")
-    deadline = time.monotonic() + 20
-    while console.child.poll() is None and time.monotonic() < deadline:
-        console.drain(0.1)
-    assert console.child.returncode == 1
-    assert b"The console failed" in console.output
-    assert "ZeroDivisionError" in (console.home / "logs" / "console.log").read_text()
+def test_a_console_that_fails_stops_the_node_and_says_so(opened: Open, tmp_path: Path) -> None:
+    console = opened("--fails")
+    console.type("t")
+    assert console.ended() == 1
+    assert b"The console failed" in console.seen
+    assert "ZeroDivisionError" in (tmp_path / "home" / "logs" / "console.log").read_text()
 
 
-def test_sigterm_stops_the_node(opened) -> None:
+def test_sigterm_stops_the_node(opened: Open, tmp_path: Path) -> None:
     console = opened()
-    console.read_until(b"HEALTHY")
     console.child.send_signal(signal.SIGTERM)
-    assert console.ended() == "0 ['stop now', 'close']"
+    assert console.ended() == 0
+    assert ended(tmp_path)["asked"] == ["stop now", "close"]
 
 
-def test_idle_costs_little_on_the_wire(opened) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGTSTP, signal.SIGSTOP])
+def test_a_console_that_was_stopped_comes_back_whole(opened: Open, stop: signal.Signals) -> None:
     console = opened()
-    console.read_until(b"HEALTHY")
-    console.drain(2.0)
-    before = len(console.output)
-    console.drain(4.0)
-    assert (len(console.output) - before) / 4 < 1000
+    process = psutil.Process(console.child.pid)
+    console.child.send_signal(stop)
+    console.read(lambda: process.status() == psutil.STATUS_STOPPED)
+    console.watch(0.1)
+    console.screen.resize(80, 24)  # the shell has written over it
+    console.child.send_signal(signal.SIGCONT)
+    console.shows("HEALTHY", "q Quit")
+    console.type("2")
+    console.shows("quick amber otter")
+    names = [thread.id for thread in process.threads()]
+    assert len(names) < 12, "the threads of the first screen are still there"
+
+
+def test_a_storm_of_sizes_ends_in_the_last_one(opened: Open) -> None:
+    console = opened()
+    for number in range(200):
+        console.resize(40 + number * 7 % 120, 10 + number * 3 % 40)
+        console.watch(0.005)
+    for size in ((60, 20), (140, 40), (1, 1), (300, 100), (100, 30)):
+        console.resize(*size)
+        console.watch(0.05)
+    console.shows("HEALTHY", "q Quit", "Loss")
+    assert console.screen.rows()[-1].endswith("q Quit")
+    assert console.child.poll() is None
+
+
+KINDS = {
+    "xterm-256color": r"\x1b\[[0-9;]*48;5;",
+    "xterm": r"\x1b\[[0-9;]*4[0-7]",
+    "screen": r"\x1b\[[0-9;]*4[0-7]",
+    "screen-256color": r"\x1b\[[0-9;]*48;5;",
+    "tmux-256color": r"\x1b\[[0-9;]*48;5;",
+    "linux": r"\x1b\[[0-9;]*4[0-7]",
+    "vt100": r"\x1b\[[0-9;]*m",
+}
+"""By TERM: the colours that must be there."""
+SIGNS = {"linux": "cp437", "vt100": "ascii"}
+"""What such a terminal has letters for."""
+
+
+@pytest.mark.parametrize("term", KINDS)
+def test_each_kind_of_terminal_gets_the_colours_it_has(opened: Open, term: str) -> None:
+    console = opened(env={"TERM": term}, answers=term.startswith("xterm"))
+    console.type("2")
+    console.shows("quick amber otter")
+    text = console.seen.decode()
+    assert re.search(KINDS[term], text)
+    assert "38;2;" not in text
+    if "256" not in term:
+        assert "38;5;" not in text
+    if term in SIGNS:
+        console.screen.text().encode(SIGNS[term])
+
+
+def test_colorterm_asks_for_all_colours(opened: Open) -> None:
+    assert b"48;2;" in opened(env={"COLORTERM": "truecolor"}).seen
+
+
+def test_no_color_sends_none(opened: Open) -> None:
+    console = opened(env={"NO_COLOR": "1"})
+    console.type("2")
+    console.shows("quick amber otter")
+    console.type("?")
+    console.shows("Every metric of the run")
+    assert not re.search(rb"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]", console.seen)
+
+
+def test_a_terminal_that_cannot_place_a_cursor_is_told_so(tmp_path: Path) -> None:
+    child = [sys.executable, "-m", "tests.tui.console_child", str(tmp_path / "home")]
+    console = Terminal(child, env={"TERM": "dumb"})
+    assert console.ended() == 1
+    assert b"waggle run --headless" in console.seen
+    assert b"\x1b" not in console.seen
 
 
 def test_without_a_terminal_it_says_so(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", CONSOLE, str(tmp_path / "home")],
+        [sys.executable, "-m", "tests.tui.console_child", str(tmp_path / "home")],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         cwd=REPO_ROOT,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
@@ -11,6 +12,26 @@ from textual.widgets import Input, Label
 
 from core.logfiles.pattern import MAX_PATTERN
 from tui import keys
+
+
+class _Line(Input):
+    """Ends at once: keys that are waiting already, as on a slow link, belong to the screen then."""
+
+    async def _on_key(self, event: events.Key) -> None:
+        prompt = self.parent
+        assert isinstance(prompt, LogPrompt)
+        if prompt.display and event.key not in ("enter", "escape"):
+            prompt.passed = event
+            await super()._on_key(event)
+            return
+        event.stop()
+        event.prevent_default()
+        if not prompt.display:
+            self.app.simulate_key(event.key)
+        elif event.key == "enter":
+            prompt.action_keep()
+        else:
+            prompt.action_cancel()
 
 
 class LogPrompt(Horizontal):
@@ -42,10 +63,17 @@ class LogPrompt(Horizontal):
     def __init__(self) -> None:
         super().__init__()
         self._about = ""
+        self.passed: events.Key | None = None
+        """The key that the line saw last; it bubbles on to the screen."""
+
+    async def take(self, event: events.Key) -> None:
+        """A key that was typed after the line was asked for, but came before it had the focus."""
+        event.stop()
+        self.input.post_message(events.Key(event.key, event.character))
 
     def compose(self) -> ComposeResult:
         yield Label("", markup=False)
-        line = Input(compact=True, max_length=MAX_PATTERN)
+        line = _Line(compact=True, max_length=MAX_PATTERN)
         line.cursor_blink = False
         yield line
 
@@ -61,16 +89,13 @@ class LogPrompt(Horizontal):
         self.input.value = text
         self.input.cursor_position = len(text)
         self.display = True
-        self.input.focus()
+        # At once: `focus` waits for a turn, in which the letters of a quick hand would be commands.
+        self.screen.set_focus(self.input)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
         if self.display:
             self.post_message(self.Changed(self._about, event.value))
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.action_keep()
 
     def action_keep(self) -> None:
         self._close(kept=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
 SEARCH = "Search /"
 SEARCH_HINT = "a regular expression: refused|timed out"
 MOMENT = "Go to"
+OPENERS = {
+    key: command.action
+    for command in keys.commands("logs")
+    if command.action in ("search", "moment")
+    for key in command.keys
+}
+"""Keys after which what is typed goes into the line."""
 PAN = 20
 """Characters that Left and Right move."""
 
@@ -109,6 +117,17 @@ class LogsScreen(Screen[None]):
         if round_ is not None and round_ != self._frame.round:
             self.show_round(round_)
 
+    async def on_key(self, event: events.Key) -> None:
+        """Textual sends keys that come in one piece, as on a slow link, to what has the focus
+        before the first of them: the line is opened here, and gets what is its own."""
+        prompt = self.query_one(LogPrompt)
+        if prompt.display:
+            if event is not prompt.passed:
+                await prompt.take(event)
+        elif event.key in OPENERS:
+            event.stop()
+            await self.run_action(OPENERS[event.key])
+
     # --- keys ---------------------------------------------------------------------------------
 
     async def action_leave(self) -> None:
@@ -138,7 +157,9 @@ class LogsScreen(Screen[None]):
         if event.about == "search":
             if not event.kept:
                 self._do(lambda desk: desk.cancel_search(), moved=False)
-            elif not event.text:
+            elif event.text:
+                self._do(lambda desk: desk.preview(event.text))
+            else:
                 self._do(lambda desk: desk.forget_search(), moved=False)
         elif event.kept and event.text.strip():
             self._go_to(event.text)

@@ -45,7 +45,9 @@ class Window:
 
     @property
     def look(self) -> Look:
-        names = self.pages.timeline.streams
+        timeline = self.pages.timeline
+        named = zip(timeline.streams, timeline.parts, strict=True)
+        names = [name for name, parts in named if parts]
         longest = max((len(name) for name in names), default=0)
         cells = min(longest, MAX_STREAM_CELLS) + 1 if len(names) > 1 else 0
         return Look(self.size[0], cells, self.ascii, self.pan, self.pages.filter.searched)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -51,6 +52,8 @@ FIELDS = {
     "login": ("login", "data", "org"),
     "read-only": (),
 }
+Asker = Callable[[Callable[[], str | None], float], Awaitable[str | None]]
+"""Asks in a thread, with a deadline."""
 SECRETS = ("secret", "password", "lock", "again")
 
 
@@ -119,7 +122,9 @@ class AccountStep(Step):
         try:
             await self._ensure()
             if self.draft.joins and self.chosen == "keep":
-                _, self._told = await self._registered(self.draft.address)
+                self._told = (("coordinator", "asking whose this peer is there"),)
+                self._show()
+                _, self._told = await self._registered(ask, self.draft.address)
             elif self.chosen == "login":
                 self._told = await self._login_known()
         except WaggleError as error:
@@ -135,12 +140,14 @@ class AccountStep(Step):
         unlocked = account.unlocked or self.draft.unlocked
         self.draft = replace(self.draft, address=account.address, unlocked=unlocked)
 
-    async def _registered(self, mine: str, login: bool = False) -> tuple[str | None, Card]:
+    async def _registered(
+        self, by: Asker, mine: str, login: bool = False
+    ) -> tuple[str | None, Card]:
         """(the owner of this peer, that in words). WaggleError when it cannot be asked."""
         target, peer_id = self.draft.target, self.draft.peer_id
         assert target is not None, "asked for a swarm that is joined"
         work = lambda: looking.owner_of(target, peer_id)  # noqa: E731
-        owner = await self.look("Asking the coordinator", work, looking.LOOK_S)
+        owner = await by(work, looking.LOOK_S)
         well, words = looking.owner_told(owner, mine, login)
         return owner, (("coordinator" if well else WARN, words),)
 
@@ -224,7 +231,8 @@ class AccountStep(Step):
     async def _check(self, mine: str, login: bool) -> None:
         """What the coordinator says to that; the person may know better."""
         try:
-            owner, told = await self._registered(mine, login)
+            by = partial(self.look, "Asking the coordinator")
+            owner, told = await self._registered(by, mine, login)
         except WaggleError as error:
             self.doubt(error, (mine, "unknown"))
             return

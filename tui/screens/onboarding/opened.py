@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +53,9 @@ def made_text(view: Made | WaggleError, width: int, pen: Pen) -> Text:
     text.append("\n\n")
     out = line()
     out.append_text(text)
-    out.append("\n".join(textwrap.wrap(view.text, max(8, width))), pen.palette.accent)
+    room = max(8, width)
+    pieces = (view.text[at : at + room] for at in range(0, len(view.text), room))
+    out.append("\n".join(pieces), pen.palette.accent)
     return out
 
 

@@ -1,7 +1,7 @@
-"""A terminal for benchmarks: a command on a pseudo-terminal, timed and counted to the byte.
+"""A terminal for tests and benchmarks: a command on a pty, read, timed, and counted to the byte.
 
-It answers what Textual asks of a terminal (whether frames may be bracketed, DEC mode 2026), so that
-a frame's last byte can be told from the next frame's first. It draws nothing.
+It answers what the console asks of a terminal: whether frames may be bracketed (DEC mode 2026), so
+that a frame's last byte can be told from the next one's first, and whether it is ready (DSR 5).
 """
 
 from __future__ import annotations
@@ -13,17 +13,20 @@ import select
 import signal
 import struct
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import TracebackType
 
-ROOT = Path(__file__).resolve().parent.parent
+from core.home import REPO_ROOT
+from tests.tui.vt import Screen
+
 SIZE = (100, 30)
 ANSWERS = {b"\x1b[?2026$p": b"\x1b[?2026;2$y", b"\x1b[5n": b"\x1b[0n"}
 """Questions, and what xterm would say: it can bracket frames, and it is ready."""
 LONGEST = max(map(len, ANSWERS))
+FRAME_START = b"\x1b[?2026h"
 FRAME_END = b"\x1b[?2026l"
 KEPT_BYTES = 1 << 20
 
@@ -36,23 +39,31 @@ class Terminal:
     """`argv` on a terminal of `size` columns and rows, which is also its controlling one."""
 
     def __init__(
-        self, argv: Sequence[str], size: tuple[int, int] = SIZE, env: dict[str, str] | None = None
+        self,
+        argv: Sequence[str],
+        size: tuple[int, int] = SIZE,
+        env: dict[str, str] | None = None,
+        answers: bool = True,
     ) -> None:
+        """answers: whether it says anything; the dumbest do not."""
+        self.screen = Screen(*size)
+        self._answers = answers
         self.written = 0
         """Bytes that came so far."""
         self.seen = b""
+        """The last megabyte of it, since `forget`."""
         self._asked = b""
         self.started = time.monotonic()
         self.master, slave = pty.openpty()
         self.resize(*size)
         begin = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
         self.child = subprocess.Popen(
-            ["/usr/bin/env", "python3", "-c", f"{begin}os.execvp(sys.argv[1], sys.argv[1:])", *argv],
+            [sys.executable, "-c", f"{begin}os.execvp(sys.argv[1], sys.argv[1:])", *argv],
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            cwd=ROOT,
-            env={**os.environ, "TERM": "xterm-256color", **(env or {})},
+            cwd=REPO_ROOT,
+            env=_environment(env or {}),
             start_new_session=True,
         )
         os.close(slave)
@@ -76,6 +87,7 @@ class Terminal:
         os.close(self.master)
 
     def resize(self, columns: int, rows: int) -> None:
+        self.screen.resize(columns, rows)
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def type(self, keys: str) -> None:
@@ -84,41 +96,46 @@ class Terminal:
     def forget(self) -> None:
         self.seen = b""
 
-    def read(self, until: Callable[[], bool], timeout_s: float) -> float:
-        """Read until `until` holds; the moment of it. Missing when time is up or the child ended."""
+    def read(self, until: Callable[[], bool], timeout_s: float = 60.0, most: int = 65_536) -> float:
+        """Read until `until` holds; the moment of it. Missing when that does not come.
+
+        most: bytes at a time.
+        """
         deadline = time.monotonic() + timeout_s
         while not until():
             left = deadline - time.monotonic()
             if left <= 0:
-                raise Missing(repr(self.seen[-1500:]))
-            if select.select([self.master], [], [], min(left, 0.2))[0]:
+                raise Missing(self.screen.text())
+            if select.select([self.master], [], [], min(left, 0.1))[0]:
                 try:
-                    data = os.read(self.master, 65_536)
+                    data = os.read(self.master, most)
                 except OSError:  # EIO: nobody has it open any more
-                    if self.child.wait(30) is not None and not until():
-                        raise Missing(repr(self.seen[-1500:])) from None
-                    break
+                    self.child.wait(timeout_s)
+                    if until():
+                        break
+                    raise Missing(self.screen.text()) from None
                 self._take(data)
         return time.monotonic()
 
     def _take(self, data: bytes) -> None:
         self.written += len(data)
         self.seen = (self.seen + data)[-KEPT_BYTES:]
+        self.screen.feed(data)
         # A question may be split between two reads.
         asked = self._asked + data
-        for question, answer in ANSWERS.items():
+        for question, answer in ANSWERS.items() if self._answers else ():
             for _ in range(asked.count(question)):
                 os.write(self.master, answer)
             asked = asked.replace(question, b"")
         self._asked = asked[-(LONGEST - 1) :]
 
-    def shows(self, text: str, timeout_s: float = 60.0) -> float:
-        """The moment the frame with `text` in it is complete. Searches from the last `forget`."""
-        wanted = text.encode()
+    def shows(self, *texts: str, timeout_s: float = 60.0) -> float:
+        """The moment at which all `texts` are on the screen and the frame is complete."""
 
         def complete() -> bool:
-            at = self.seen.find(wanted)
-            return at >= 0 and self.seen.find(FRAME_END, at) >= 0
+            shown = self.screen.text()
+            whole = not self._answers or self.seen.rfind(FRAME_END) > self.seen.rfind(FRAME_START)
+            return whole and all(text in shown for text in texts)
 
         return self.read(complete, timeout_s)
 
@@ -127,3 +144,15 @@ class Terminal:
         before, end = self.written, time.monotonic() + seconds
         self.read(lambda: time.monotonic() >= end, seconds + 1)
         return self.written - before
+
+    def ended(self, timeout_s: float = 30.0) -> int:
+        """The exit status, once the child has ended."""
+        self.read(lambda: self.child.poll() is not None, timeout_s)
+        return int(self.child.returncode)
+
+
+def _environment(given: dict[str, str]) -> dict[str, str]:
+    """This process's own, without what it says of the terminal that this process runs in."""
+    said = ("TMUX", "STY", "COLORTERM", "NO_COLOR", "LINES", "COLUMNS", "TERM_PROGRAM")
+    kept = {name: value for name, value in os.environ.items() if name not in said}
+    return {**kept, "TERM": "xterm-256color", "PYTHONPATH": str(REPO_ROOT), **given}
