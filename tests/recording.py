@@ -30,6 +30,8 @@ from tests.tui.vt import Screen
 
 QUIET_S = 0.08
 """A screen that nothing was written to for so long is a whole one, not half of the next."""
+BUSY_S = 1.0
+"""A screen that is never quiet is taken as it is after so long."""
 BEGIN = "import fcntl, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
 PLAIN = Style()
 ELSEWHERE = ("LINES", "COLUMNS", "NO_COLOR", "TMUX", "STY", "XDG_DATA_HOME", "HF_TOKEN")
@@ -168,8 +170,8 @@ class Recorder:
 
     def _read(self) -> bool:
         """Take what was written, up to a moment of quiet. False when the program has ended."""
-        new = False
-        while select.select([self._master], [], [], QUIET_S)[0]:
+        new, deadline = False, time.monotonic() + BUSY_S
+        while time.monotonic() < deadline and select.select([self._master], [], [], QUIET_S)[0]:
             try:
                 data = os.read(self._master, 65_536)
             except OSError:  # Linux: the last process has closed it
