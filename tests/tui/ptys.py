@@ -96,11 +96,8 @@ class Terminal:
     def forget(self) -> None:
         self.seen = b""
 
-    def read(self, until: Callable[[], bool], timeout_s: float = 60.0, most: int = 65_536) -> float:
-        """Read until `until` holds; the moment of it. Missing when that does not come.
-
-        most: bytes at a time.
-        """
+    def read(self, until: Callable[[], bool], timeout_s: float = 60.0) -> float:
+        """Read until `until` holds; the moment of it. Missing when that does not come."""
         deadline = time.monotonic() + timeout_s
         while not until():
             left = deadline - time.monotonic()
@@ -108,7 +105,7 @@ class Terminal:
                 raise Missing(self.screen.text())
             if select.select([self.master], [], [], min(left, 0.1))[0]:
                 try:
-                    data = os.read(self.master, most)
+                    data = os.read(self.master, 65_536)
                 except OSError:  # EIO: nobody has it open any more
                     self.child.wait(timeout_s)
                     if until():
@@ -144,6 +141,18 @@ class Terminal:
         before, end = self.written, time.monotonic() + seconds
         self.read(lambda: time.monotonic() >= end, seconds + 1)
         return self.written - before
+
+    def trickle(self, seconds: float, bytes_s: float) -> None:
+        """Read for so long as over a slow line: so many bytes a second."""
+        began, taken = time.monotonic(), 0
+        while (passed := time.monotonic() - began) < seconds:
+            allowed = int(passed * bytes_s) - taken
+            if allowed > 0 and select.select([self.master], [], [], 0.01)[0]:
+                data = os.read(self.master, allowed)
+                taken += len(data)
+                self._take(data)
+            else:
+                time.sleep(0.01)
 
     def ended(self, timeout_s: float = 30.0) -> int:
         """The exit status, once the child has ended."""

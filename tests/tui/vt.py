@@ -1,7 +1,8 @@
 """What a terminal would show: a grid of cells, fed with the bytes that a console wrote.
 
 Knows as much of a terminal as Textual uses: moving the cursor, colours (skipped), erasing, the
-alternate screen, and wide characters. Text beyond the right edge is dropped, as with line wrap off.
+alternate screen, and graphemes, each as wide as Rich thinks. Text beyond the right edge is dropped,
+as with line wrap off.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from rich.cells import cell_len
+from rich.cells import split_graphemes
 
 _TOKEN = re.compile(
     r"\x1b\[(?P<args>[0-9;:?<>=]*)(?P<op>[ -/]*[@-~])"
@@ -66,17 +67,16 @@ class Screen:
         if not 0 <= self.y < self.lines:
             return
         row = self._cells[self.y]
-        for char in text:
-            width = cell_len(char)
+        for start, end, width in split_graphemes(text)[0]:
             if width == 0:
                 at = self.x - 1
                 while at > 0 and row[at] == CONTINUED:
                     at -= 1
                 if 0 <= at < self.columns:
-                    row[at] += char
+                    row[at] += text[start:end]
             elif self.x + width <= self.columns:
                 self._break_wide(row, self.x, width)
-                row[self.x] = char
+                row[self.x] = text[start:end]
                 row[self.x + 1 : self.x + width] = [CONTINUED] * (width - 1)
                 self.x += width
 
