@@ -252,6 +252,20 @@ async def test_before_the_first_round_there_is_a_word(home: Home) -> None:
         assert screen_of(app).row is None
 
 
+async def test_hostile_groups_change_nothing_but_their_own_rows(home: Home) -> None:
+    texts = {f.name: HOSTILE for f in fields(events.RolloutShown) if f.type in ("str", str)}
+    recorded = [*history(2), shown(3, START + 60, **texts)]
+    async with running(home, recorded, now_of(3)) as (app, pilot, _):
+        await press(pilot, "r")
+        row = screen_of(app).row
+        assert row is not None
+        assert row.event.task == HOSTILE[:128] or row.event.task.startswith("[/foo]")
+        await press(pilot, "enter")
+        assert isinstance(app.screen, DetailsScreen)
+        await press(pilot, "escape", "y", "space", "slash", "[", "/", "enter", "escape", "4")
+        assert {each.refused for each in screen_of(app)._rows} == {True}
+
+
 async def test_every_key_is_quick_when_the_list_is_full(home: Home) -> None:
     recorded = history(2)
     long = "word " * 380

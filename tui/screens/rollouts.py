@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Tab, Tabs
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 TAB = "only-"
 PACE_S = 1.0
 """Seconds between two drawings of news at least."""
+TITLE_ROOM = 6
+"""Cells that the line around the title keeps."""
 NOTHING_CHOSEN = "There is no group yet."
 
 
@@ -58,8 +61,8 @@ class RolloutsScreen(Screen[None]):
             height: 3fr; padding: 0 1; border-top: solid $border-blurred;
             border-title-color: $primary; border-title-style: none;
         }
+        &.-ascii #rollouts-text { border-top: ascii $border-blurred; }
     }
-    .-ascii RolloutsScreen #rollouts-text { border-top: ascii $border-blurred; }
     """
 
     def __init__(self) -> None:
@@ -150,17 +153,20 @@ class RolloutsScreen(Screen[None]):
     def _tell(self) -> None:
         """The lines around the list, and the group under the cursor."""
         row, table = self.row, self.table
+        self.set_class(self.waggle.ascii, "-ascii")
         table.catch_up()
         self.query_one("#rollouts-head", Lines).show(derive.head(self.waggle.state))
         where, what, title = "", "", ""
         if row is not None:
             where = f"{table.cursor + 1:,} of {table.length:,}"
             what = row.event.peer_id
-            title = clean(f"Round {row.round}  {row.event.task}", 160, self.waggle.ascii)
+            pen = self.waggle.pen
+            title = pen.safe(f"Round {row.round}  {row.event.task}", 160)
+            title = pen.fit(title, self.size.width - TITLE_ROOM)
         if self._find:
             where = f"{where}  '{clean(self._find, 40, self.waggle.ascii)}'".strip()
         self.query_one("#rollouts-foot", Lines).show((where, what))
-        self.reader.border_title = title
+        self.reader.border_title = Content(title)  # a plain string would be read as markup
         lines = self.query_one("#rollouts-group", Lines)
         if row is not None and lines.view != row:
             self.reader.scroll_home(animate=False)
