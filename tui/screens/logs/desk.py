@@ -62,7 +62,7 @@ Command = Callable[["Desk"], None]
 
 
 class Desk:
-    """`do` from any thread; everything else in the thread of the desk."""
+    """`do` and `resize` from any thread; everything else in the thread of the desk."""
 
     def __init__(self, home: Home, told: Callable[[], None], ascii_only: bool = False) -> None:
         """told: called in the desk's thread when `frame` is a new one; must be quick."""
@@ -96,12 +96,17 @@ class Desk:
             self._ended = True
             self._wake.notify()
 
-    def do(self, command: Command, quiet: bool = False) -> None:
-        """quiet: what was said last stays."""
+    def do(self, command: Command) -> None:
         with self._wake:
-            if not quiet:
-                self._said = ""
+            self._said = ""
             self._commands.append(command)
+            self._wake.notify()
+
+    def resize(self, width: int, height: int) -> None:
+        """Not a command: what was said, and what is waited for, stays."""
+        with self._wake:
+            self.window.size = (width, height)
+            self._news, self._made_at = True, 0.0
             self._wake.notify()
 
     def _notice(self) -> None:
@@ -198,9 +203,6 @@ class Desk:
 
     def say(self, text: str) -> None:
         self._said = text
-
-    def resize(self, width: int, height: int) -> None:
-        self.window.size = (width, height)
 
     def match(self, step: int) -> None:
         """The next match below the cursor, or above it for -1."""

@@ -225,8 +225,7 @@ class LogsScreen(Screen[None]):
     # --- mouse --------------------------------------------------------------------------------
 
     def on_log_pager_resized(self, event: LogPager.Resized) -> None:
-        width, height = event.width, event.height
-        self.desk.do(lambda desk: desk.resize(width, height), quiet=True)
+        self.desk.resize(event.width, event.height)
 
     def on_log_pager_rolled(self, event: LogPager.Rolled) -> None:
         rows = event.rows
