@@ -131,7 +131,7 @@ class Terminal:
 
         def complete() -> bool:
             shown = self.screen.text()
-            whole = not self._answers or self.seen.rfind(FRAME_END) > self.seen.rfind(FRAME_START)
+            whole = self.seen.rfind(FRAME_END) >= self.seen.rfind(FRAME_START)
             return whole and all(text in shown for text in texts)
 
         return self.read(complete, timeout_s)

@@ -1,8 +1,8 @@
 """What a terminal would show: a grid of cells, fed with the bytes that a console wrote.
 
-Knows as much of a terminal as Textual uses: moving the cursor, colours (skipped), erasing, the
-alternate screen, and graphemes, each as wide as Rich thinks. Text beyond the right edge is dropped,
-as with line wrap off.
+Knows as much of a terminal as Textual and tmux use: moving the cursor, colours (skipped), erasing,
+the alternate screen, and graphemes, each as wide as Rich thinks. Text beyond the right edge is
+dropped, as with line wrap off.
 """
 
 from __future__ import annotations
@@ -101,16 +101,27 @@ class Screen:
                 self.resize(self.columns, self.lines)
             return
         numbers = [int(n) if n.isdigit() else 0 for n in args.split(";")]
-        first = max(1, numbers[0])
+        count = max(1, numbers[0])
         if op == "H":
-            self.y = first - 1
-            self.x = max(1, numbers[1] if len(numbers) > 1 else 1) - 1
+            self.y = min(count, self.lines) - 1
+            self.x = min(max(1, *numbers[1:2], 1), self.columns) - 1
         elif op == "C":
-            self.x = min(self.x + first, self.columns - 1)
+            self.x = min(self.x + count, self.columns - 1)
         elif op == "G":
-            self.x = first - 1
+            self.x = count - 1
+        elif op == "d":
+            self.y = min(count, self.lines) - 1
+        elif op == "X":
+            self._blank(self.x, self.x + count)
+        elif op == "K":
+            ends = (self.x, self.columns), (0, self.x + 1), (0, self.columns)
+            self._blank(*ends[numbers[0]])
         elif op == "J" and numbers[0] == 2:
             self._cells = [[" "] * self.columns for _ in range(self.lines)]
+
+    def _blank(self, start: int, stop: int) -> None:
+        stop = min(stop, self.columns)
+        self._cells[self.y][start:stop] = [" "] * (stop - start)
 
     def _osc(self, text: str) -> None:
         number, _, rest = text.partition(";")
