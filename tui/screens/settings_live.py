@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.config import Effective
 from core.errors import ConfigError
+from tui.glyphs import UNICODE, glyphs
 
 if TYPE_CHECKING:
     from tui.app import WaggleApp
@@ -33,8 +34,9 @@ def apply(app: WaggleApp, now: Effective) -> None:
     before = running.config.console
     app.effective = replace(running, config=replace(running.config, console=console))
     if console.ascii != before.ascii:
-        app.ascii = console.ascii
-        app.set_class(app.ascii, "-ascii")
+        signs = glyphs(console.ascii, app.terminal)
+        app.ascii, app.pen = signs.ascii, replace(app.pen, glyphs=signs)
+        app.set_class(signs is not UNICODE, "-ascii")
     if console.theme in app.available_themes:
         app.theme = console.theme
     app.renew_pen()

@@ -81,10 +81,9 @@ def _swarm(draft: Draft, effective: Effective) -> str:
     nodes = LOCAL.get(draft.way)
     if nodes is None:
         return f"Joins the swarm of {draft.contract}."
-    return (
-        f"{'One node' if nodes == 1 else f'{nodes} nodes'} on this machine, with a chain of "
-        "their own."
-    )
+    if nodes == 1:
+        return "One node on this machine, with a chain of its own."
+    return f"{nodes} nodes on this machine, with a chain of their own."
 
 
 def _account(draft: Draft) -> str:
