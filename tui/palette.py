@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from textual.color import Color, ColorParseError
 
+READABLE = 4.5
+"""The contrast that WCAG 2 asks of text (AA)."""
+
 
 @dataclass(frozen=True)
 class Palette:
@@ -47,11 +50,15 @@ def palette(variables: Mapping[str, str]) -> Palette:
             return fallback
 
     def mixed(amount: float) -> str:
+        """Between background and foreground, but never too faint to be read on a surface."""
         try:
             back = Color.parse(variables["background"])
             front = Color.parse(variables["foreground"])
+            surface = Color.parse(variables.get("surface", variables["background"]))
         except (KeyError, ColorParseError):
             return "dim"
+        while contrast(back.blend(front, amount), surface) < READABLE and amount < 1:
+            amount += 0.01
         return hex_string(back.blend(front, amount))
 
     accent = hex_of("primary", "yellow")
