@@ -15,6 +15,7 @@ from tui import capture
 from tui.app import WaggleApp
 from tui.screens.onboarding.screen import OnboardingScreen
 from tui.screens.onboarding.step import Step
+from tui.widgets.choices import Choices
 
 BOOTNODE = "/ip4/127.0.0.1/tcp/4001/p2p/QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N"
 
@@ -91,3 +92,15 @@ async def go(pilot: Pilot[str], name: str) -> None:
         if step(app) is before:  # it wanted to show something first
             await asyncio.sleep(0.05)
     raise AssertionError(f"{name} was not reached:\n{capture.text_of(app)}")
+
+
+async def choose(pilot: Pilot[str], id: str) -> None:
+    """An entry of the step's list, by keyboard."""
+    choices = step(pilot.app).query_one(Choices)
+    choices.focus()
+    for _ in range(len(choices.choices)):
+        if choices.chosen.id == id:
+            break
+        down = [c.id for c in choices.choices].index(id) > choices.index
+        await pilot.press("down" if down else "up")
+    assert choices.chosen.id == id

@@ -250,16 +250,12 @@ class SettingsScreen(Screen[None]):
         return f"{told} It counts from the node's next start."
 
     def action_reset(self) -> None:
-        row = self.list.row
-        if row is None:
-            return
-        # The file may have a value although a flag wins over it.
-        self._set(row.key, None)
+        if (row := self.list.row) is not None:  # in the file perhaps, though a flag wins over it
+            self._set(row.key, None)
 
     def action_undo(self) -> None:
         if not self._undo:
-            self._say(NOTHING)
-            return
+            return self._say(NOTHING)
         saved = self._undo[-1]
 
         def work() -> Effective:
