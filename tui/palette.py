@@ -49,7 +49,7 @@ def palette(variables: Mapping[str, str]) -> Palette:
         except (ColorParseError, AttributeError):
             return fallback
 
-    def mixed(amount: float) -> str:
+    def mixed(amount: float, least: float) -> str:
         """Between background and foreground, but never too faint to be read on a surface."""
         try:
             back = Color.parse(variables["background"])
@@ -57,7 +57,7 @@ def palette(variables: Mapping[str, str]) -> Palette:
             surface = Color.parse(variables.get("surface", variables["background"]))
         except (KeyError, ColorParseError):
             return "dim"
-        while contrast(back.blend(front, amount), surface) < READABLE and amount < 1:
+        while contrast(back.blend(front, amount), surface) < least and amount < 1:
             amount += 0.01
         return hex_string(back.blend(front, amount))
 
@@ -69,8 +69,8 @@ def palette(variables: Mapping[str, str]) -> Palette:
         bad=hex_of("error", "red"),
         accent=accent,
         second=second,
-        muted=mixed(0.55),
-        label=mixed(0.65),
+        muted=mixed(0.55, READABLE),
+        label=mixed(0.65, READABLE + 0.9),
         series=tuple(rgb(style, index) for index, style in enumerate((accent, second))),
     )
 
