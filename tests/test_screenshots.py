@@ -1,6 +1,6 @@
 """Every screen of the console as a picture, from one newcomer's walk with a real node.
 
-KEEP_SCREENSHOTS=40 writes screenshots/ after 40 rounds, with two more nodes for company in the
+KEEP_SCREENSHOTS=20 writes screenshots/ after 20 rounds, with two more nodes for company in the
 second half. Without it a few rounds are enough, and the pictures go where the test's files go.
 """
 
@@ -111,9 +111,9 @@ def test_a_newcomers_walk_in_pictures(tmp_path: Path, person: Path) -> None:
         console.until("HEALTHY", 60)
         console.until(lambda: trained() >= 2 + ROUNDS, 60 + 4 * ROUNDS)
         walk.take("dashboard")
-        film(console, folder)
         for page in PAGES:
             walk.visit(*page)
+        film(console, folder)
         for size in SIZES:
             console.resize(*size)
             console.until(walk.at_dashboard, 15)
@@ -170,6 +170,9 @@ def film(console: Recorder, folder: Path) -> None:
     text = cast(console.written, console.size, FILM_S)
     (folder / "first-minute.cast").write_text(text, encoding="utf-8")
     frames = [frame for frame in console.frames if frame.time_s <= FILM_S and frame.text.strip()]
+    if ROUNDS:
+        seen = any("HEALTHY" in frame.text for frame in frames)
+        assert seen, "the machine was too busy: a minute did not reach the first round"
     svg = pictures.moving(pictures.thinned(frames, FILM_FRAMES))
     (folder / "first-minute.svg").write_text(svg, encoding="utf-8")
 
