@@ -384,6 +384,12 @@ class ConsoleSection:
         "What the node does when its terminal goes away: stop cleanly, or continue without one.",
         choices=("stop", "continue"),
     )
+    notify: str = setting(
+        "off",
+        "Tell, once, that the verdict has changed: ring the terminal's bell, or send a notification"
+        " (osc9: iTerm2, WezTerm, kitty, Windows Terminal).",
+        choices=("off", "bell", "osc9"),
+    )
 
 
 @dataclass(frozen=True)

@@ -179,7 +179,8 @@ class WaggleApp(App[str]):
         from tui import derive
 
         self.headline = derive.headline(self.state, self.clock(), self.starting)
-        self._herald.tell(self._driver, self.headline, self.state)
+        how = self.effective.config.console.notify if self.effective is not None else "off"
+        self._herald.tell(self._driver, self.headline, self.state, how, self.clock())
         show = getattr(self.screen, "show_state", None) if self._screen_stack else None
         if show is not None:
             show()

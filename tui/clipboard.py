@@ -26,14 +26,21 @@ TMUX_TIMEOUT_S = 2.0
 def sequences(text: str, environ: Mapping[str, str]) -> str:
     """What to write to the terminal so that `text` reaches the outermost one's clipboard."""
     plain = osc52(text)
+    passing = through(plain, environ)
+    if passing == plain or environ.get("STY"):
+        return passing
+    return plain + passing  # tmux may be told to take it; screen knows nothing of it
+
+
+def through(sequence: str, environ: Mapping[str, str]) -> str:
+    """`sequence` in the wrapping in which tmux or screen hands it to the terminal outside."""
     term = environ.get("TERM", "")
     if environ.get("TMUX") or term.startswith("tmux"):
-        return plain + through_tmux(plain)
-    if environ.get("STY"):
-        return through_screen(plain)
-    if term.startswith("screen"):  # one of the two, at the near end of an SSH connection
-        return plain + through_screen(plain)
-    return plain
+        return through_tmux(sequence)
+    # Without STY it is one of the two, at the near end of an SSH connection; tmux ignores this.
+    if environ.get("STY") or term.startswith("screen"):
+        return through_screen(sequence)
+    return sequence
 
 
 def osc52(text: str) -> str:
