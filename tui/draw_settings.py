@@ -23,7 +23,6 @@ class Head:
     profile: str
     path: str
     shown: int
-    total: int
     search: str
     changed_only: bool
     waiting: int
@@ -41,17 +40,18 @@ class About:
 def head_text(view: Head, width: int, pen: Pen) -> Text:
     text = line()
     text.append(" Settings", f"bold {pen.palette.accent}")
-    told = f"  profile {pen.safe(view.profile, 40)} {pen.glyphs.dot} "
+    dot = f" {pen.glyphs.dot} "
+    text.append(f"  profile {pen.safe(view.profile, 40)}", pen.palette.label)
+    if view.waiting:
+        text.append(dot, pen.palette.label)
+        text.append(f"{view.waiting} at restart", pen.palette.warn)
     if view.search or view.changed_only:
-        told += f"{view.shown} of {view.total}"
+        told = f"{view.shown} found"
         told += f" with {pen.safe(view.search, 40)!r}" if view.search else ""
         told += ", those that are set" if view.changed_only else ""
     else:
-        told += f"{view.total} settings"
-    text.append(told, pen.palette.label)
-    if view.waiting:
-        text.append(f" {pen.glyphs.dot} ", pen.palette.label)
-        text.append(f"{view.waiting} at restart", pen.palette.warn)
+        told = pen.safe(view.path)
+    text.append(dot + told, pen.palette.label)
     return bounded(text, width, pen)
 
 

@@ -15,7 +15,7 @@ from tui.screens.settings_line import SettingsLine
 async def test_every_value_has_its_origin_and_no_secret_is_shown(home: Home) -> None:
     async with opened(home, "game.groups=4", size=(100, 150)) as (_, pilot, screen):
         told = seen(pilot)
-        assert "profile trio · 100 settings" in told or f"{len(settings())} settings" in told
+        assert f"profile trio · {home.path.parent.parent}" in told
         for row in screen._rows:
             assert row.name in told
         assert "some/model config.yaml" in told

@@ -100,7 +100,6 @@ class SettingsScreen(Screen[None]):
                 self._now.profile,
                 str(self._home.config),
                 shown,
-                len(self._rows),
                 self._search,
                 self._changed_only,
                 sum(row.pending is not None for row in self._rows),
