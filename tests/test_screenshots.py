@@ -57,7 +57,8 @@ def person(tmp_path: Path) -> Iterator[Path]:
     folder = HOMES if ROUNDS else tmp_path / "you"
     folder.mkdir()
     yield folder
-    shutil.rmtree(folder)
+    if ROUNDS:
+        shutil.rmtree(folder)
 
 
 class Walk:
