@@ -12,9 +12,10 @@ from textual.widgets import Input, Label
 
 from core.logfiles.pattern import MAX_PATTERN
 from tui import keys
+from tui.widgets.field import SafeInput
 
 
-class _Line(Input):
+class _Line(SafeInput):
     """Ends at once: keys that are waiting already, as on a slow link, belong to the screen then."""
 
     async def _on_key(self, event: events.Key) -> None:

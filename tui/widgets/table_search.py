@@ -10,6 +10,7 @@ from textual.message import Message
 from textual.widgets import Input, Label
 
 from tui import keys
+from tui.widgets.field import SafeInput
 
 MAX_CHARS = 128
 
@@ -50,7 +51,7 @@ class SearchLine(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Label(self._label, markup=False)
-        line = Input(
+        line = SafeInput(
             placeholder=self._placeholder,
             compact=True,
             max_length=MAX_CHARS,

@@ -11,6 +11,7 @@ from textual.widgets import Input, Label
 
 from tui import keys
 from tui.charting.filtering import MAX_PATTERN
+from tui.widgets.field import SafeInput
 
 
 class FilterLine(Horizontal):
@@ -35,7 +36,7 @@ class FilterLine(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Label("Filter / ", markup=False)
-        line = Input(
+        line = SafeInput(
             placeholder="a regular expression: reward|loss", compact=True, max_length=MAX_PATTERN
         )
         line.cursor_blink = False
