@@ -8,7 +8,6 @@ taking the home, reading the journal) happens in daemon threads after the first 
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -24,12 +23,12 @@ from core.config import Effective
 from core.errors import WaggleError
 from core.home import Home
 from core.state import NodeState
-from tui import copying, doors, keys, starting, terminal, themes, ticker
+from tui import copying, doors, keys, looks, pausing, starting, terminal, themes, ticker
 from tui.canvas import Canvas
 from tui.command_palette import Commands
 from tui.draw import Pen
 from tui.ending import Ending
-from tui.glyphs import UNICODE, glyphs
+from tui.glyphs import glyphs
 from tui.greeting import Greeting
 from tui.link import Link
 from tui.log_buffer import LogBuffer
@@ -98,24 +97,18 @@ class WaggleApp(App[str]):
         self.round_signal: Signal[float | None] = Signal(self, "linked round")
         """Published when the round that a screen shows changes, for screens that go there too."""
         self.charts_desk: Desk | None = None
-        for theme in themes.THEMES:
-            self.register_theme(theme)
         wanted = console.theme if console else themes.DEFAULT_THEME
-        self._unknown_theme = "" if wanted in self.available_themes else wanted
-        self.theme = themes.DEFAULT_THEME if self._unknown_theme else wanted
+        self._unknown_theme = "" if looks.take_theme(self, wanted) else wanted
 
     # --- life ---------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        self.set_class(self.pen.glyphs is not UNICODE, "-ascii")
         self.renew_pen()
         self.theme_changed_signal.subscribe(self, lambda theme: self.renew_pen())
         terminal.write(self._driver, terminal.SAVE_TITLE)
         if isinstance(self._driver, terminal.TerminalDriver):
-            self._driver.on_lost = self.ending.terminal_lost
             self.canvas.connect(self._driver)
-            signal.signal(signal.SIGHUP, lambda *_: self._from_signal(self.ending.terminal_lost))
-            signal.signal(signal.SIGTERM, lambda *_: self._from_signal(self.ending.stop_now))
+            self.ending.listen(self._driver)
         if self._onboarding:
             self.push_screen(doors.first_start(self))
         else:
@@ -131,10 +124,6 @@ class WaggleApp(App[str]):
             if self._ticks is not None:
                 self._ticks.stop()
             self._ticks = self.set_interval(1 / hz, self.tick)
-
-    def _from_signal(self, callback: Callable[[], object]) -> None:
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(callback)
 
     def _open_dashboard(self) -> None:
         from tui.screens.dashboard import Dashboard
@@ -216,14 +205,7 @@ class WaggleApp(App[str]):
     # --- commands -----------------------------------------------------------------------------
 
     def toggle_pause(self) -> None:
-        if self.node is None or self.starting:
-            self.notify("The node is still starting.", markup=False)
-        elif self.state.paused:
-            self.node.resume()
-            self.notify("Going on.", markup=False)
-        else:
-            self.node.pause()
-            self.notify("Pausing at the end of this round.", markup=False)
+        pausing.toggle(self)
 
     def action_help(self) -> None:
         self.push_screen(doors.help_page(self))
@@ -310,15 +292,7 @@ class WaggleApp(App[str]):
     # --- looks --------------------------------------------------------------------------------
 
     def renew_pen(self) -> None:
-        from tui.widgets.lines import Lines
-        from tui.widgets.log_view import LogView
-
-        self.pen = Pen(self.pen.glyphs, palette(self.theme_variables))
-        for screen in self.screen_stack:
-            for block in screen.query(Lines):
-                block.redraw()
-            for view in screen.query(LogView):
-                view.redraw()
+        looks.renew(self)
 
     def get_default_screen(self) -> Screen[None]:
         return Screen(id="blank")

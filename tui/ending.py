@@ -6,10 +6,13 @@ drawing. Knows nothing of the terminal: what goes on without one is decided in `
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import threading
 from typing import TYPE_CHECKING
 
 from tui.node_like import NodeLike
+from tui.terminal import TerminalDriver
 
 if TYPE_CHECKING:
     from tui.app import WaggleApp
@@ -31,6 +34,13 @@ class Ending:
         """The node ended by itself; the screen stays, and says why."""
         self._stopped = threading.Event()
         self._lost = False
+
+    def listen(self, driver: TerminalDriver) -> None:
+        """A terminal that goes away, and the signals that ask for an end."""
+        loop = asyncio.get_running_loop()
+        driver.on_lost = self.terminal_lost
+        for number, act in ((signal.SIGHUP, self.terminal_lost), (signal.SIGTERM, self.stop_now)):
+            signal.signal(number, lambda *_, act=act: loop.call_soon_threadsafe(act))
 
     @property
     def over(self) -> bool:
