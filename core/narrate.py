@@ -43,7 +43,8 @@ def log(event: events.Event) -> None:
         logger.info("%s: %s %s", event.service, event.status, event.detail)
     elif isinstance(event, events.SubmissionChanged):
         if event.status in ("confirmed", "failed"):
-            logger.info("%s of round %s: %s %s", event.kind, event.round, event.status, event.error)
+            what = event.kind if event.round is None else f"{event.kind} of round {event.round}"
+            logger.info("%s: %s %s", what, event.status, event.error)
     elif isinstance(event, events.StepSkipped):
         logger.info("round %s: no step taken (%s)", event.round, event.reason)
     elif isinstance(event, events.CheckpointSaved):
