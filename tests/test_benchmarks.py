@@ -123,3 +123,22 @@ def test_a_swarm_costs_what_the_model_of_large_swarms_says(tmp_path):
     assert large["kb"] < 1.4 * small["kb"]
     assert large["seen_fewest"] >= 4
     assert large["on_nearest"] > 0.95
+
+
+@pytest.mark.slow
+def test_the_log_benchmark_types_on_a_real_terminal_and_ends_with_its_figures(tmp_path):
+    run = subprocess.run(
+        [sys.executable, BENCHMARKS / "logs.py", "--smoke", "--work", tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=170,
+    )
+    assert run.returncode == 0, run.stderr
+    figures = json.loads(run.stdout.splitlines()[-1])["logs"]["20,000 lines"]
+    assert figures["toolong"] is None  # it is said plainly that it was skipped
+    assert "toolong: skipped" in run.stdout
+    ours = figures["waggle"]
+    assert ours["first_screen_s"] > 0
+    assert ours["find_first_line_s"] > 0
+    for key, spread in ours["keys_ms"].items():
+        assert spread["max"] < 10_000, f"{key} drew nothing"

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from core.logfiles.scan import LEVELS
 from tui.draw import Pen, line
-from tui.screens.logs.desk import Frame
+from tui.screens.logs.frame import Frame
 from tui.screens.logs.rows import Row
 from tui.text import count
 

@@ -94,6 +94,22 @@ class Pattern:
                 self._each(data, scan, hits, patience)
         return hits
 
+    def absent(self, data: bytes, patience: Patience) -> bool:
+        """Whether certainly no entry of a block matches: quicker to tell than which ones do."""
+        if self.problem:
+            return True
+        if self.literal:
+            wanted = self.text.encode("ascii")
+            return wanted not in (data.lower() if _ignores_case(self.text) else data)
+        if patience.singly or _EXOTIC.search(self.text):
+            return False
+        text = data.decode("utf-8", "replace")
+        try:
+            return self.compiled.search(text, timeout=BLOCK_S, concurrent=True) is None
+        except TimeoutError:
+            patience.singly = True
+            return False
+
     def _literal(self, data: bytes, scan: Scan, hits: Bools) -> None:
         wanted = self.text.encode("ascii")
         if _ignores_case(self.text):

@@ -15,14 +15,15 @@ from typing import NamedTuple
 import numpy as np
 
 from core.logfiles.pattern import Patience, Pattern, TooSlow
-from core.logfiles.scan import LEVELS
-from core.logfiles.timeline import Part, Timeline, parse
+from core.logfiles.scan import LEVELS, scan
+from core.logfiles.segment import latest
+from core.logfiles.timeline import Part, Timeline
 
 TELL_S = 0.2
 """Between two counts of what was found."""
 NOTICE_S = 0.02
 """Between two words that more was searched: somebody may wait for the next match."""
-REST_S = 0.0005
+WORK_S, REST_S = 0.005, 0.001
 TOO_SLOW = "this expression takes too long on these lines; make it simpler"
 
 Counts = tuple[int, ...]
@@ -117,7 +118,7 @@ class Search:
         known: dict[_Key, tuple[int, Counts]],
         asked: int,
     ) -> None:
-        told = noticed = time.monotonic()
+        told = noticed = rested = time.monotonic()
         patience = Patience()
         for stream, part in _newest_first(timeline):
             if self._asked != asked:
@@ -133,7 +134,9 @@ class Search:
             elif now - noticed >= NOTICE_S:
                 self._told()
                 noticed = now
-            time.sleep(REST_S)  # whoever waits for the interpreter gets it
+            if now - rested >= WORK_S:
+                time.sleep(REST_S)  # whoever waits for the interpreter gets it
+                rested = time.monotonic()
         self._tell(known, timeline, asked)
 
     def _tell(
@@ -160,9 +163,12 @@ class Search:
 
 def counted(pattern: Pattern, part: Part, patience: Patience) -> Counts:
     """Matching entries of a block by level."""
-    parsed = parse(part)
-    hits = pattern.found_in(parsed.data, parsed.scan, patience)
-    found = np.bincount(parsed.scan.levels[hits], minlength=len(LEVELS))
+    data = part.segment.read(part.block.offset, part.block.size)
+    if pattern.absent(data, patience):
+        return _NONE
+    entries = scan(data, latest())
+    hits = pattern.found_in(data, entries, patience)
+    found = np.bincount(entries.levels[hits], minlength=len(LEVELS))
     return tuple(found.tolist())
 
 

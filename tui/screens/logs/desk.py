@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from core.home import Home
@@ -23,6 +23,7 @@ from core.logfiles.scan import LEVELS
 from core.logfiles.search import Search
 from core.logfiles.stream import logs_of
 from core.logfiles.timeline import Place
+from tui.screens.logs.frame import Frame
 from tui.screens.logs.rounds import spot_of_round, spot_of_time
 from tui.screens.logs.rows import Row, moment_of
 from tui.screens.logs.window import Window
@@ -30,32 +31,11 @@ from tui.screens.logs.window import Window
 PACE_S = 0.5
 """Between two frames that nobody asked for at least."""
 WAITING_PACE_S = 0.03
-"""Between two tries of what could not be answered yet."""
+"""Between two tries of what could not be answered yet; TRY_SHARE times as long as they take at
+least, or they would keep the search from coming there."""
+TRY_SHARE = 8
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Frame:
-    """What the screen draws. indexed, searched: shares, 0 to 1."""
-
-    rows: tuple[Row, ...] = ()
-    stream_cells: int = 0
-    filter: Filter = Filter()
-    streams: tuple[str, ...] = ()
-    lines: int = 0
-    size_bytes: int = 0
-    indexed: float = 0.0
-    matches: int = 0
-    searched: float = 0.0
-    problem: str = ""
-    following: bool = True
-    behind: int = 0
-    waiting: bool = False
-    where: str = ""
-    file: str = ""
-    round: int | None = None
-    said: str = ""
 
 
 Command = Callable[["Desk"], None]
@@ -69,6 +49,7 @@ class Desk:
         self.home = home
         self.frame = Frame()
         self._waiting = False
+        self._took_s = 0.0
         self._told = told
         self._wake = threading.Condition()
         self._commands: list[Command] = []
@@ -121,6 +102,7 @@ class Desk:
             commands = self._next()
             if commands is None:
                 break
+            began = time.monotonic()
             try:
                 self._take_news()
                 for command in commands or filter(None, [self._pending]):
@@ -130,6 +112,7 @@ class Desk:
                 # A screen that shows the log must not be what ends; the cause goes to the log.
                 logger.exception("the log screen could not do that")
                 self._said = "This did not work; the log has the cause."
+            self._took_s = time.monotonic() - began
         self.index.close()
         self.search.close()
 
@@ -137,7 +120,9 @@ class Desk:
         """Commands as soon as there are any; none when there is only news, at its pace."""
         with self._wake:
             while not self._ended and not self._commands:
-                pace = WAITING_PACE_S if self._waiting else PACE_S
+                pace = PACE_S
+                if self._waiting or not self.frame.rows:
+                    pace = max(WAITING_PACE_S, TRY_SHARE * self._took_s)
                 left = self._made_at + pace - time.monotonic()
                 if self._news and left <= 0:
                     break

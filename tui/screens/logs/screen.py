@@ -16,7 +16,8 @@ from core.errors import ConfigError
 from core.logfiles.entry import raw_text
 from core.logfiles.when import EXAMPLES, when
 from tui import draw_logs, keys
-from tui.screens.logs.desk import Command, Desk, Frame
+from tui.screens.logs.desk import Command, Desk
+from tui.screens.logs.frame import Frame
 from tui.text import clean
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.lines import Lines
