@@ -20,7 +20,7 @@ from typing import Any
 from core.addresses import EVERY, LOOPBACK, is_loopback, listening
 from core.chain.limits import Caller
 
-LOCAL_CONNECTIONS = 384
+LOCAL_CONNECTIONS = 640
 """For this machine, where a swarm of hundreds may be tried. A node keeps three and uses them now
 and then: when there is no room, the one that has been idle longest makes some."""
 MAX_CONNECTIONS = 128

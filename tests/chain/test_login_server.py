@@ -16,13 +16,13 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.chain import webserver
 from core.chain.account import address_of
 from core.chain.login_routes import Answer, Routes, Served
 from core.chain.login_server import MAX_BODY_BYTES, LoginServer
 from core.chain.members import HOME, Members
 from core.chain.ratelimit import RateLimit
 from core.chain.services import SwarmServices
-from core.chain.webserver import LOCAL_CONNECTIONS
 from core.errors import ConfigError, StorageError, WaggleError
 from tests.conftest import wait_until
 
@@ -185,6 +185,15 @@ def test_browsers_and_large_bodies_are_refused(proxy: LoginServer, members: Memb
     assert b"nothing to sign in" in raw(proxy, b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")
 
 
+FEW = 60
+
+
+@pytest.fixture
+def room_for_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ends of a connection are in this process, which may have a thousand files open."""
+    monkeypatch.setattr(webserver, "LOCAL_CONNECTIONS", FEW)
+
+
 def _connected(proxy: LoginServer, begun: bytes, many: int) -> list[socket.socket]:
     held = []
     for _ in range(many):
@@ -193,9 +202,10 @@ def _connected(proxy: LoginServer, begun: bytes, many: int) -> list[socket.socke
     return held
 
 
+@pytest.mark.usefixtures("room_for_few")
 def test_connections_beyond_the_limit_are_closed_and_others_go_on(proxy: LoginServer) -> None:
     begun = b"POST / HTTP/1.1\r\n"
-    held = _connected(proxy, begun, LOCAL_CONNECTIONS)
+    held = _connected(proxy, begun, FEW)
 
     def crowded() -> bool:
         held.extend(_connected(proxy, begun, 1))  # for one that was not seen to have begun yet
@@ -209,9 +219,10 @@ def test_connections_beyond_the_limit_are_closed_and_others_go_on(proxy: LoginSe
     wait_until(lambda: not _is_refused(proxy))
 
 
+@pytest.mark.usefixtures("room_for_few")
 def test_idle_connections_make_room_for_new_ones(proxy: LoginServer) -> None:
     """Hundreds of nodes keep theirs open between two calls."""
-    held = _connected(proxy, b"", LOCAL_CONNECTIONS)
+    held = _connected(proxy, b"", FEW)
     try:
         for _ in range(20):
             assert status(proxy, "?orgId=x") == (200, "pending")
