@@ -86,7 +86,7 @@ def test_a_newcomer_presses_enter_and_watches_it_learn(terminal: Terminal, tmp_p
     terminal.keys("p")
     terminal.shows("HEALTHY", 30)
     terminal.keys("?")
-    terminal.shows("Everywhere", 10)
+    terminal.shows("Copy peer id", 10)
     terminal.keys("Escape")
     terminal.shows(" MiB ", 10)  # keys right after Escape would be read as Alt+key
     terminal.keys("q")

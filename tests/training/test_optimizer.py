@@ -359,7 +359,8 @@ def test_codes_bracket_the_value_and_the_largest_is_exact(values):
         assert ((back == 0) == (y == 0)).all()
         within = y > 2**-25.3 * scale.unsqueeze(1)
         assert ((back[within] / y[within]).log2().abs() <= 0.101).all()
-        assert (back[~within] >= y[~within] * 0.99).all()
+        # Smaller ones become the least level, whose own rounding reaches as far.
+        assert (back[~within] >= y[~within] * 2**-0.101).all()
 
 
 def test_rounding_has_no_bias():

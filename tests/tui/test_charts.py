@@ -276,7 +276,7 @@ def _drawn_with(app: WaggleApp) -> tuple[object, ...]:
 async def test_before_the_first_round_there_is_a_word(home: Home) -> None:
     async with charts(home, begin()) as (app, pilot, _, _):
         assert "first finished round" in capture.text_of(app)
-        elsewhere = ("leave", "app.help", "app.command_palette", "compare", "filter")
+        elsewhere = ("leave", "app.logs_at", "app.help", "app.command_palette", "compare", "filter")
         for command in keys.commands("charts"):
             if command.action not in elsewhere:
                 await pilot.press(*command.keys)

@@ -168,7 +168,7 @@ async def test_ten_thousand_names_are_bounded(home: Home) -> None:
 
 async def test_no_sequence_of_keys_and_sizes_breaks_it(home: Home) -> None:
     noise = random.Random(7)
-    elsewhere = ("leave", "app.help", "app.command_palette", "compare", "copy")
+    elsewhere = ("leave", "app.logs_at", "app.help", "app.command_palette", "compare", "copy")
     pressed = [
         key
         for command in keys.commands("charts")
