@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App
-from textual.events import Event
+from textual.events import Event, InputEvent
 from textual.screen import Screen
 from textual.signal import Signal
 from textual.timer import Timer
@@ -180,6 +180,8 @@ class WaggleApp(App[str]):
             self.account = ticker.account_of(self.state) or self.account
 
     async def on_event(self, event: Event) -> None:
+        if isinstance(event, InputEvent) and not self._screen_stack:
+            return  # typed while the last screen closes: Textual would fail
         if not self.greeting.noticed(event):
             await super().on_event(event)
 

@@ -8,7 +8,7 @@ from core.health import verdict
 from core.series import Series
 from core.state import NodeState, Submission
 from tui import views
-from tui.text import duration
+from tui.text import duration, nearest, whole
 
 MAX_PEER_ROWS = 200
 MAX_LEDGER_ROWS = 100
@@ -28,7 +28,7 @@ def round_view(state: NodeState, now: float, stopping: bool = False) -> views.Ro
     waiting = sum(1 for row in state.ledger.pending if row.kind == "reward")
     next_in = None
     if state.deadline is not None and state.running:
-        next_in = max(0, round(state.deadline - now))
+        next_in = nearest(state.deadline - now)
     name = phase.name if state.running else ""
     detail = _loading(state) if state.running and name == "start" else phase.detail
     return views.RoundView(
@@ -38,7 +38,7 @@ def round_view(state: NodeState, now: float, stopping: bool = False) -> views.Ro
         detail=detail,
         done=phase.done,
         total=phase.total,
-        elapsed_s=max(0, int(now - phase.since)) if phase.since else 0,
+        elapsed_s=whole(now - phase.since) if phase.since else 0,
         expected_s=phase.expected_s,
         next_in_s=next_in,
         loss=None if last is None else last.loss,
@@ -106,11 +106,11 @@ def peers_view(state: NodeState, now: float, enabled: bool = True) -> views.Peer
         views.PeerRow(
             peer.name if peer.signed else f"{peer.name} (unsigned)",
             peer.peer_id,
-            max(0, int(now - peer.last_seen)) // 5 * 5,
+            whole(now - peer.last_seen) // 5 * 5,
             peer.reward_mean,
             peer.groups,
             peer.used,
-            None if peer.latency_ms is None else round(peer.latency_ms),
+            None if peer.latency_ms is None else nearest(peer.latency_ms),
         )
         for peer in shown
     ]
@@ -191,6 +191,6 @@ def stopping_cost(state: NodeState, now: float) -> str:
     if not recent:
         return f"Round {state.round} is under way; stopping now gives it up."
     left = max(0.0, recent - spent)
-    done = min(99, int(100 * spent / recent))
+    done = min(99, whole(100 * spent / recent))
     rest = f"it takes about {duration(left)} more" if left >= 1 else "it ends any moment"
     return f"Round {state.round} is {done} % done and {rest}. Stopping now gives it up."

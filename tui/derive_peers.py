@@ -15,6 +15,7 @@ from core.gate.quarantine import account, owner
 from core.net.names import animal_name
 from core.state import Leaderboard, NodeState, Peer, Quarantine
 from core.swarm.leaderboard import Board, Entry, Leader
+from tui.text import whole
 
 
 class PeerRow(NamedTuple):
@@ -165,7 +166,7 @@ class HeldRow:
 def held(state: NodeState, now: float) -> tuple[HeldRow, ...]:
     """Those left alone now, who stays longest first."""
     rows = [
-        HeldRow(name, each, max(0, int(each.until - now)) // 5 * 5)
+        HeldRow(name, each, whole(each.until - now) // 5 * 5)
         for name, each in state.quarantine.items()
     ]
     return tuple(sorted(rows, key=lambda row: (-row.held.until, row.account)))

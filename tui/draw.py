@@ -12,7 +12,7 @@ from rich.text import Text
 from tui import views
 from tui.glyphs import Glyphs
 from tui.palette import Palette
-from tui.text import clean, column, count, duration, fit, mebibytes, middle, number
+from tui.text import clean, column, count, duration, fit, mebibytes, middle, nearest, number
 
 WORDS = {
     "start": "Starting",
@@ -82,7 +82,7 @@ def headline(view: views.Headline, width: int, pen: Pen) -> Text:
 
 def bar(fraction: float | None, width: int, pen: Pen) -> Text:
     text = line()
-    filled = 0 if fraction is None else round(width * fraction)
+    filled = 0 if fraction is None else min(width, nearest(width * fraction))
     text.append(pen.glyphs.full * filled, pen.palette.accent)
     text.append(pen.glyphs.empty * (width - filled), pen.palette.muted)
     return text

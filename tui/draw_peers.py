@@ -14,7 +14,7 @@ from core.state import Gossip, NodeState
 from core.swarm.peer_reports import meaning
 from tui.derive_peers import HeadView, HeldRow, PeerRow
 from tui.draw import Pen, bounded, line
-from tui.text import clean_lines, duration, middle
+from tui.text import clean_lines, duration, middle, whole
 from tui.widgets.table_layout import Cell, Column
 from tui.widgets.table_rows import Piece
 
@@ -93,7 +93,7 @@ def peer_cells(row: PeerRow, state: NodeState, now: float, pen: Pen) -> Sequence
         ]
     met: list[Cell] = [("", "")] * 4
     if peer is not None and not me:
-        ago_s = max(0, int(now - peer.last_seen)) // 5 * 5
+        ago_s = whole(now - peer.last_seen) // 5 * 5
         seen = "now" if ago_s < 10 else ago(now - ago_s, now)
         away = "-" if peer.latency_ms is None else f"{peer.latency_ms:.0f}"
         met = [

@@ -6,6 +6,7 @@ knows of markup: callers put the result into `rich.text.Text`, never into a mark
 
 from __future__ import annotations
 
+import math
 import unicodedata
 
 from rich.cells import cell_len, chop_cells, set_cell_size
@@ -116,8 +117,20 @@ def count(value: float) -> str:
     return f"{value:.0f}"
 
 
+def whole(value: float) -> int:
+    """Rounded down, never negative, and 0 for what is no number: of clocks that are not ours."""
+    return max(0, int(value)) if math.isfinite(value) else 0
+
+
+def nearest(value: float) -> int:
+    """As `whole`, rounded to the nearest."""
+    return max(0, round(value)) if math.isfinite(value) else 0
+
+
 def duration(seconds: float) -> str:
     """`8 s`, `2:05`, `3 h 04 m`, `5 d 2 h`; never negative."""
+    if not math.isfinite(seconds):
+        return "-"
     total = max(0, round(seconds))
     if total < 60:
         return f"{total} s"
