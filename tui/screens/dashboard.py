@@ -101,8 +101,9 @@ class Dashboard(Screen[None]):
             self.query_one(f"#{name}").set_class(name == self._pane, "-active")
 
     def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
-        if event.tab.id in PANES and event.tab.id != self._pane:
-            self._pane = event.tab.id
+        name = event.tabs.active  # not the message's: a quick hand is further by now
+        if name in PANES and name != self._pane:
+            self._pane = name
             self._layout()
             self._drawn.clear()
             self.call_after_refresh(self.show_state)

@@ -230,7 +230,7 @@ class RolloutsScreen(Screen[None]):
 
     def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
         event.stop()
-        name = str(event.tab.id).removeprefix(TAB)
+        name = event.tabs.active.removeprefix(TAB)
         if name != self._only:
             self.action_only(name)
 

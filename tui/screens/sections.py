@@ -159,7 +159,8 @@ class SectionsScreen(Screen[None]):
 
     def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
         event.stop()
-        self.action_show_section(str(event.tab.id).removeprefix(TAB))
+        # The tab in front now: by the time a message of a quick hand arrives, it is another one.
+        self.action_show_section(event.tabs.active.removeprefix(TAB))
 
     def action_show_section(self, name: str) -> None:
         if name != self.section:
