@@ -25,7 +25,7 @@ from core.home import Home
 from core.state import NodeState
 from tui import copying, doors, keys, looks, pausing, starting, terminal, themes, ticker
 from tui.canvas import Canvas
-from tui.command_palette import Commands
+from tui.command_palette import Commands, Palette
 from tui.draw import Pen
 from tui.ending import Ending
 from tui.glyphs import glyphs
@@ -157,7 +157,7 @@ class WaggleApp(App[str]):
             self.node = None
             self._fail(failure)
             return
-        self._fold()
+        ticker.take(self)
         self.meter.measure()
         if self.node is not None:
             self.greeting.tick()
@@ -173,11 +173,6 @@ class WaggleApp(App[str]):
         show = getattr(self.screen, "show_state", None) if self._screen_stack else None
         if show is not None:
             show()
-
-    def _fold(self) -> None:
-        if self.subscription is not None:
-            self.state = ticker.folded(self.state, self.subscription, self.log_buffer)
-            self.account = ticker.account_of(self.state) or self.account
 
     async def on_event(self, event: Event) -> None:
         if isinstance(event, InputEvent) and not self._screen_stack:
@@ -276,6 +271,10 @@ class WaggleApp(App[str]):
 
     def action_redraw(self) -> None:
         self.canvas.renew()
+
+    def action_command_palette(self) -> None:
+        if not Palette.is_open(self):
+            self.push_screen(Palette())
 
     def copy_to_clipboard(self, text: str) -> None:
         self._clipboard = text

@@ -174,6 +174,15 @@ COMMANDS: tuple[Command, ...] = (
         priority=True,
     ),
     Command(
+        "everywhere",
+        "redraw",
+        ("ctrl+l",),
+        "^l",
+        "Redraw",
+        "Draw the whole screen anew, when something else has written over it.",
+        palette=False,
+    ),
+    Command(
         "reader",
         "app.back",
         ("escape", "q"),

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from core import events
 from core.state import NodeState
 from tui.log_buffer import LogBuffer
 from tui.terminal import Tty
 
+if TYPE_CHECKING:
+    from tui.app import WaggleApp
+
 MAX_EVENTS_PER_TICK = 5_000
 METER_S = 5.0
 """Bytes a second are the mean over this long at least."""
+
+
+def take(app: WaggleApp) -> None:
+    """What the node has emitted since the last time."""
+    if app.subscription is not None:
+        app.state = folded(app.state, app.subscription, app.log_buffer)
+        app.account = account_of(app.state) or app.account
 
 
 def folded(state: NodeState, subscription: events.Subscription, log: LogBuffer) -> NodeState:

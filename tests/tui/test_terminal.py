@@ -126,6 +126,13 @@ def test_a_console_that_was_stopped_comes_back_whole(opened: Open, stop: signal.
     assert len(names) < 12, "the threads of the first screen are still there"
 
 
+def test_a_garbled_screen_is_drawn_anew(opened: Open) -> None:
+    console = opened()
+    console.screen.resize(80, 24)
+    console.type("\x0c")
+    console.shows("HEALTHY", "Loss", "q Quit")
+
+
 def test_a_storm_of_sizes_ends_in_the_last_one(opened: Open) -> None:
     console = opened()
     for number in range(200):
