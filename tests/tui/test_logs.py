@@ -187,6 +187,9 @@ async def test_keys_that_come_in_one_piece_go_where_they_belong(home: Home) -> N
             app.simulate_key(key)
         await until(pilot, lambda: cursor(app).startswith("round    61"))
         await until(pilot, lambda: "/reward: 300 matches" in capture.text_of(app))
+        for key in ("slash", *["backspace"] * 6, *"round", "left", "left", "backspace", "enter"):
+            app.simulate_key(key)
+        await until(pilot, lambda: "/rond: 0 matches" in capture.text_of(app))
 
 
 async def test_repeats_and_tracebacks_are_folded_and_open(home: Home) -> None:

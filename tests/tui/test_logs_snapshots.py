@@ -55,6 +55,11 @@ def console(*sets: str) -> WaggleApp:
     )
 
 
+def searched(app: WaggleApp) -> bool:
+    frame = app.screen.desk.frame  # type: ignore[attr-defined]
+    return frame.filter.pattern is None or frame.searched == 1.0
+
+
 def pressing(*keys: str, shows: str) -> Any:
     async def before(pilot: Pilot[str]) -> None:
         app = pilot.app
@@ -64,7 +69,7 @@ def pressing(*keys: str, shows: str) -> Any:
         await until(pilot, lambda: isinstance(app.screen, LogsScreen) and indexed(app))
         await pilot.press(*keys)
         await until(pilot, lambda: shows in str(app.screen.desk.frame))  # type: ignore[attr-defined]
-        await until(pilot, lambda: app.screen.desk.frame.searched in (0.0, 1.0))  # type: ignore[attr-defined]
+        await until(pilot, lambda: searched(app))
         await settle(pilot, lambda: True)
 
     return before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 from textual import events
@@ -14,6 +15,9 @@ from core.logfiles.pattern import MAX_PATTERN
 from tui import keys
 from tui.widgets.field import SafeInput
 
+MAX_WAITING = 500
+"""Keys that may be on their way at once."""
+
 
 class _Line(SafeInput):
     """Ends at once: keys that are waiting already, as on a slow link, belong to the screen then."""
@@ -22,8 +26,15 @@ class _Line(SafeInput):
         prompt = self.parent
         assert isinstance(prompt, LogPrompt)
         if prompt.display and event.key not in ("enter", "escape"):
-            prompt.passed = event
-            await super()._on_key(event)
+            prompt.note(event)
+            if event.key in self._bindings.key_to_bindings:
+                # Here, not on a way through the screen: letters typed behind it would overtake it.
+                event.stop()
+                event.prevent_default()
+                for binding in self._bindings.get_bindings_for_key(event.key):
+                    await self.run_action(binding.action)
+            else:
+                await super()._on_key(event)
             return
         event.stop()
         event.prevent_default()
@@ -64,13 +75,18 @@ class LogPrompt(Horizontal):
     def __init__(self) -> None:
         super().__init__()
         self._about = ""
-        self.passed: events.Key | None = None
-        """The key that the line saw last; it bubbles on to the screen."""
+        self._noted: deque[events.Key] = deque(maxlen=MAX_WAITING)
 
-    async def take(self, event: events.Key) -> None:
-        """A key that was typed after the line was asked for, but came before it had the focus."""
-        event.stop()
-        self.input.post_message(events.Key(event.key, event.character))
+    def note(self, event: events.Key) -> None:
+        """The line had this key; what it does not use itself bubbles on to the screen."""
+        self._noted.append(event)
+
+    def take(self, event: events.Key) -> None:
+        """A key on its way through the screen: one that was typed after the line was asked for, but
+        came before it had the focus, is handed to it."""
+        if not any(event is noted for noted in self._noted):
+            event.stop()
+            self.input.post_message(events.Key(event.key, event.character))
 
     def compose(self) -> ComposeResult:
         yield Label("", markup=False)

@@ -122,7 +122,7 @@ class Desk:
             while not self._ended and not self._commands:
                 pace = PACE_S
                 if self._waiting or not self.frame.rows:
-                    pace = max(WAITING_PACE_S, TRY_SHARE * self._took_s)
+                    pace = min(PACE_S, max(WAITING_PACE_S, TRY_SHARE * self._took_s))
                 left = self._made_at + pace - time.monotonic()
                 if self._news and left <= 0:
                     break

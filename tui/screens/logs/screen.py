@@ -123,8 +123,7 @@ class LogsScreen(Screen[None]):
         before the first of them: the line is opened here, and gets what is its own."""
         prompt = self.query_one(LogPrompt)
         if prompt.display:
-            if event is not prompt.passed:
-                await prompt.take(event)
+            prompt.take(event)
         elif event.key in OPENERS:
             event.stop()
             await self.run_action(OPENERS[event.key])
