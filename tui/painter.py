@@ -11,6 +11,7 @@ placed anew behind it, so that a row is never shifted by a name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -30,6 +31,9 @@ UNKNOWN = "\0"
 GAP = 4
 """So many unchanged cells between two changed ones are written again: moving costs as much."""
 MAX_LOOKS = 4096
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Never written, whoever let it in (a paste, a widget of Textual's): it would steer the terminal or
+turn the row around. Rich takes it to have no width."""
 STANDS_OUT = 1.15
 """Contrast between two backgrounds that says: this one is chosen."""
 
@@ -99,6 +103,8 @@ class Painter:
         for text, style, control in strip:
             if control or not text:
                 continue
+            if not text.isprintable():
+                text = CONTROL.sub("", text)
             look = self._look(style, colors)
             before = len(chars)
             if text.isascii():
