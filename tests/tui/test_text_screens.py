@@ -51,7 +51,7 @@ def said() -> st.SearchStrategy[list[events.Event]]:
 
 
 @given(said(), st.sampled_from([(80, 24), (140, 40)]), st.booleans())
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_words_leave_their_place(
     heard: list[events.Event], size: tuple[int, int], plain: bool
 ) -> None:
