@@ -28,7 +28,8 @@ class Window:
 
     def __init__(self, pages: Pages) -> None:
         self.pages = pages
-        self.size = (80, 20)
+        self.size = (0, 0)
+        """Columns and rows; nothing is in sight before they are known."""
         self.ascii = False
         self.pan = 0
         self.following = True
