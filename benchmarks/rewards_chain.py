@@ -22,7 +22,7 @@ from core.chain import codec  # noqa: E402
 from core.chain.account import load_or_create  # noqa: E402
 from core.chain.coordinator import WalletCoordinator  # noqa: E402
 from core.chain.rpc import Rpc  # noqa: E402
-from tests.chain.anvil import Anvil  # noqa: E402
+from tests.chain.anvil import MISSING, Anvil  # noqa: E402
 
 LOOK_S = 0.02
 
@@ -127,6 +127,8 @@ def start(kind: str, folder: Path, round_timeout_s: float, everybody: int) -> Ch
     folder.mkdir(parents=True)
     if kind == "devnet":
         return DevnetProcess(folder / "services", round_timeout_s)
+    if MISSING:
+        sys.exit(MISSING)
     every_s = kind.partition(":")[2]
     options = ("--block-time", every_s) if every_s else ()
     return AnvilProcess(folder / "anvil", round_timeout_s, everybody, *options)

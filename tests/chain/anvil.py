@@ -27,6 +27,9 @@ OWNER_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 """Of anvil's first account: it has ether on every anvil, and deploys the contract."""
 CHAIN_ID = 31_337
 START_S = 30.0
+WITH_PARENT = '("$@" <&-; kill -9 0) & read -r nothing; kill -9 0'
+"""Runs a command until it ends, or standard input closes, as it does when the parent dies, however
+it dies. The whole group ends: from npm, `anvil` is a script that starts the node."""
 
 
 class Anvil:
@@ -38,9 +41,10 @@ class Anvil:
     def __init__(self, folder: Path, *options: str, port: int = 0) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._log = (folder / "anvil.log").open("ab")
+        command = ["anvil", "--port", str(port), "--host", "127.0.0.1", *options]
         self._process = subprocess.Popen(
-            ["anvil", "--port", str(port), "--host", "127.0.0.1", *options],
-            stdin=subprocess.DEVNULL,
+            ["sh", "-c", WITH_PARENT, "sh", *command],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
@@ -72,7 +76,6 @@ class Anvil:
 
     def close(self) -> None:
         self.rpc.close()
-        # The whole group: installed from npm, `anvil` is a script with the node as its child.
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(10)
         self._log.close()
