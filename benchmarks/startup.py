@@ -32,8 +32,13 @@ LIMIT_S = 120.0
 
 
 def help_text(home: Path) -> float:
+    return timed([WAGGLE, "run", "--help"])
+
+
+def timed(command: list[str]) -> float:
+    """Seconds until it has ended."""
     started = time.monotonic()
-    subprocess.run([WAGGLE, "run", "--help"], check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True)
     return time.monotonic() - started
 
 

@@ -90,8 +90,11 @@ class Terminal:
         self.screen.resize(columns, rows)
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
-    def type(self, keys: str) -> None:
+    def type(self, keys: str) -> float:
+        """The moment just before."""
+        now = time.monotonic()
         os.write(self.master, keys.encode())
+        return now
 
     def forget(self) -> None:
         self.seen = b""
@@ -126,13 +129,17 @@ class Terminal:
             asked = asked.replace(question, b"")
         self._asked = asked[-(LONGEST - 1) :]
 
+    @property
+    def whole(self) -> bool:
+        """No frame has begun and not ended."""
+        return self.seen.rfind(FRAME_END) >= self.seen.rfind(FRAME_START)
+
     def shows(self, *texts: str, timeout_s: float = 60.0) -> float:
         """The moment at which all `texts` are on the screen and the frame is complete."""
 
         def complete() -> bool:
             shown = self.screen.text()
-            whole = self.seen.rfind(FRAME_END) >= self.seen.rfind(FRAME_START)
-            return whole and all(text in shown for text in texts)
+            return self.whole and all(text in shown for text in texts)
 
         return self.read(complete, timeout_s)
 

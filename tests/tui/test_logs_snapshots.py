@@ -62,7 +62,7 @@ def frame_of(app: WaggleApp) -> Frame:
 
 def searched(app: WaggleApp) -> bool:
     frame = frame_of(app)
-    return frame.filter.pattern is None or frame.searched == 1.0
+    return frame.filter.pattern is None or (frame.searched == 1.0 and not frame.waiting)
 
 
 def pressing(*keys: str, shows: tuple[str, ...]) -> Any:
