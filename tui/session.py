@@ -40,8 +40,6 @@ def run_session(
             "Use `waggle run --headless`; or set TERM, if it can do more (TERM=xterm-256color)",
         )
     home.create()
-    # No animation runs by itself. How often is drawn, the link says (`tui.link`).
-    os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     with captured_descriptors(home.logs / "console.log") as tty:
         app = WaggleApp(
             home, effective, onboarding=onboarding, load=load, node_factory=node_factory, tty=tty

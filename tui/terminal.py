@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from textual._xterm_parser import XTermParser
+from textual.constants import ESCAPE_DELAY
 from textual.drivers.linux_driver import LinuxDriver
 
 SYNC_START = "\x1b[?2026h"
@@ -26,6 +27,8 @@ SYNC_END = "\x1b[?2026l"
 READY_QUESTION = "\x1b[5n"
 READY_ANSWER = b"\x1b[0n"
 """Are you ready? Yes (DSR 5): every terminal since the VT100 answers, in its turn."""
+IDLE_S = 0.1
+"""How long the input thread sleeps while nothing is typed."""
 REST_S = 0.02
 """After the beginning of an answer, its rest comes within this time, or it was a key."""
 LAST_ANSWER_S = 0.5
@@ -146,10 +149,11 @@ class TerminalDriver(LinuxDriver):
         parser = XTermParser(self._debug)
         with selectors.DefaultSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
-            held = b""
+            held, wait_s = b"", IDLE_S
             while not self.exit_event.is_set():
                 data, held = held, b""
-                if selector.select(REST_S if data else 0.1):
+                if selector.select(REST_S if data else wait_s):
+                    wait_s = ESCAPE_DELAY * 1.1  # then a lone Escape is one
                     try:
                         read = os.read(self.fileno, 4096)
                     except OSError:  # EIO: the terminal hung up
@@ -158,6 +162,8 @@ class TerminalDriver(LinuxDriver):
                         self._lost()
                         return
                     data, held = self._heard(data + read)
+                else:
+                    wait_s = IDLE_S
                 if data:
                     for event in parser.feed(decode(data)):
                         self.process_message(event)

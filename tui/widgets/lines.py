@@ -63,10 +63,8 @@ class Lines(Widget):
         return self._drawer(self._view, width, self.pen)
 
     def _set(self, text: Text) -> None:
-        console, width = self.app.console, self._drawn_width
-        rows = text.split("\n", allow_blank=True) if text.no_wrap else text.wrap(console, width)
-        strips = [Strip(row.render(console)).simplify() for row in rows]
-        old, self._strips = self._strips, strips
+        old, self._strips = self._strips, self._rows(text)
+        strips = self._strips
         if len(old) != len(strips):
             self.refresh(layout=True)
             return
@@ -74,7 +72,19 @@ class Lines(Widget):
             if before != after:
                 self.refresh(Region(0, y, self.size.width, 1))
 
+    def _rows(self, text: Text) -> list[Strip]:
+        console, width = self.app.console, self._drawn_width
+        rows = text.split("\n", allow_blank=True) if text.no_wrap else text.wrap(console, width)
+        return [Strip(row.render(console)).simplify() for row in rows]
+
+    def _fit(self, width: int) -> None:
+        """Within a layout or a frame: draw for this width at once, not in a frame of its own."""
+        if self._view is not None and 0 < width != self._drawn_width:
+            self._drawn_width = width
+            self._strips = self._rows(self.draw(width))
+
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        self._fit(width)
         return max(1, len(self._strips))
 
     def on_resize(self, event: events.Resize) -> None:
@@ -83,6 +93,7 @@ class Lines(Widget):
 
     def render_line(self, y: int) -> Strip:
         width, style = self.content_size.width, self.rich_style
+        self._fit(width)
         if y >= len(self._strips):
             return Strip.blank(width, style)
         segments = Segment.apply_style(self._strips[y]._segments, style)
