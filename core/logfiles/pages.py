@@ -110,6 +110,8 @@ class Pages:
                     if groups[number].hit or not matching:
                         return Spot(page, number)
             page += step
+        if matching and step < 0 and not self.timeline.complete:
+            raise Unknown  # it may stand in what is not indexed yet
         return None
 
     def match(self, spot: Spot, step: int, itself: bool = False) -> Spot | None:

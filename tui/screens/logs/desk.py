@@ -159,7 +159,8 @@ class Desk:
         problem = (wanted.pattern.problem if wanted.pattern else "") or pages.problem
         chosen = window.chosen() if rows else None
         entry = window.entry(chosen) if chosen else None
-        total = self.index.total_bytes
+        total = max(1, self.index.total_bytes)
+        indexed = 1.0 if timeline.complete else min(1.0, timeline.size_bytes / total)
         return Frame(
             rows=rows,
             stream_cells=window.look.stream_cells,
@@ -167,9 +168,9 @@ class Desk:
             streams=timeline.streams,
             lines=timeline.lines,
             size_bytes=timeline.size_bytes,
-            indexed=1.0 if timeline.complete else timeline.size_bytes / max(1, total),
+            indexed=indexed,
             matches=found.total(wanted.least, wanted.stream),
-            searched=found.share,
+            searched=found.share * indexed,
             problem=problem or found.problem,
             following=window.following,
             behind=window.behind(),
