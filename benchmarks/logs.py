@@ -31,7 +31,7 @@ LIMIT_S = 120.0
 REPEATS = 40
 FIRST = "needle-in-the-first-line"
 SECOND, LAST = "Q" * 24, "@" * 24
-"""Signs that stand nowhere else: a program that sends only the cells that changed sends them all."""
+"""Signs that stand nowhere else: who sends only the cells that changed sends all of these."""
 KEYS = {
     "down": b"\x1b[B",
     "up": b"\x1b[A",
