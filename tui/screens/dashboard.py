@@ -106,6 +106,7 @@ class Dashboard(Screen[None]):
             self._pane = name
             self._layout()
             self._drawn.clear()
+            self.show_state()  # in the same frame, what needs no size
             self.call_after_refresh(self.show_state)
 
     def action_show_pane(self, name: str) -> None:
@@ -115,6 +116,7 @@ class Dashboard(Screen[None]):
         self._drawn.clear()
         target = {"log": "#log-tail", "peers": "#peers", "rewards": "#rewards"}.get(name)
         self.set_focus(self.query_one(target) if target else None)
+        self.show_state()  # in the same frame, what needs no size
         self.call_after_refresh(self.show_state)
 
     def action_open_pane(self) -> None:
