@@ -79,7 +79,7 @@ def keys_and_bytes(options: argparse.Namespace) -> dict[str, Any]:
         with Terminal(command) as console:
             prefer(console.child.pid, options.prefer)
             console_keys.opened(console)
-            by_key = console_keys.measure(console, options.loops)
+            by_kind = console_keys.measure(console, options.loops)
             console.watch(3)
             training = console.watch(options.seconds) / options.seconds
             console.type("p")
@@ -87,10 +87,10 @@ def keys_and_bytes(options: argparse.Namespace) -> dict[str, Any]:
             console.watch(8)  # the notice goes away again
             idle = console.watch(options.seconds) / options.seconds
             rss = _rss_mib(console.child.pid)
-    every = [took for each in by_key.values() for took in each]
+    every = [took for each in by_kind.values() for took in each]
     return {
         "key_to_screen": {"presses": len(every), **console_keys.summary(every)},
-        "by_key_ms": {key: round(median(each), 1) for key, each in by_key.items()},
+        **{f"to_{kind}": console_keys.summary(each) for kind, each in by_kind.items()},
         "training_bytes_s": round(training),
         "idle_bytes_s": round(idle),
         "watched_s": options.seconds,

@@ -15,45 +15,59 @@ from statistics import quantiles
 from tests.tui.ptys import Terminal
 
 THINKING_S = (0.15, 0.7)
-ESCAPE = "\x1b"
+ESCAPE, LEFT, RIGHT = "\x1b", "\x1b[D", "\x1b[C"
+THIRD_ROW = r"\A(?:.*\n){2}.*"
 
 
 @dataclass(frozen=True)
 class Press:
-    """wanted: a pattern of what must stand on the screen then; `gone`: must not any more.
+    """A key, and how to see that it has done what it does.
 
-    timed: whether it counts. Escape does not: any program on a terminal has to wait a while after
-    it, since the arrows begin with it too.
+    wanted: a pattern that must be on the screen then (`gone`: must not any more). changes: a
+    pattern whose first match must be another one, or in another place, than before.
     """
 
     key: str
-    wanted: str
+    wanted: str = ""
     gone: bool = False
-    timed: bool = True
+    changes: str = ""
+    kind: str = "move"
+    """page: opens a page. pane: shows another part of one. move: within a page. Leaving a page
+    with Escape counts for nothing: arrows begin with it too, so every program waits a while."""
 
 
-BACK = Press(ESCAPE, "1 Charts", timed=False)
+BACK = Press(ESCAPE, "1 Charts", kind="leave")
+CURSOR, MARK = r"(?m)^>.*", r"(?m)^▌.*"
+
+
+def moves(keys: str | Sequence[str], changes: str) -> list[Press]:
+    return [Press(key, changes=changes) for key in keys]
+
+
 WALK: Sequence[Press] = (
-    Press("2", "Nobody else is here"),
-    Press("3", "coordinator:"),
-    Press("4", r"\d\d:\d\d:\d\d (info|warn)"),
-    Press("1", "Loss"),
-    Press("?", "Every metric of the run"),
-    Press("q", "1 Charts"),
-    Press("c", r"rounds \d+ to"),
+    Press("2", "Nobody else is here", kind="pane"),
+    Press("3", "coordinator:", kind="pane"),
+    Press("4", r"\d\d:\d\d:\d\d (info|warn)", kind="pane"),
+    Press("1", "Loss", kind="pane"),
+    Press("c", r"rounds \d+ to", kind="page"),
+    *moves([LEFT] * 5 + [RIGHT] * 3 + ["h", "h", "l"], r"at round \d+|\? lists all keys"),
     Press("s", "smoothing 0.3"),
     Press("S", "smoothing", gone=True),
     BACK,
-    Press("r", "advantage"),
-    BACK,
-    Press("l", "all levels"),
+    Press("l", "all levels", kind="page"),
+    *moves("kkkkkkjjk", MARK),
     Press("e", "all levels", gone=True),
     BACK,
-    Press("n", "in the leaderboard"),
-    Press("3", "reached from outside|[Rr]each"),
+    Press("w", "trained .* credited", kind="page"),
+    *moves("jjjjjjkkj", CURSOR),
+    Press("2", "participation", kind="pane"),
     BACK,
-    Press("w", "trained .* credited"),
+    Press("r", "advantage", kind="page"),
+    *moves("jjjjjjkkj", CURSOR),
     BACK,
+    Press("?", "Every metric of the run", kind="page"),
+    *moves("jjjjjjkkj", THIRD_ROW),
+    Press("q", "1 Charts", kind="page"),
 )
 
 
@@ -65,29 +79,38 @@ def opened(console: Terminal) -> None:
 
 
 def measure(console: Terminal, loops: int, seed: int = 1) -> dict[str, list[float]]:
-    """Milliseconds by key; each is pressed `loops` times."""
+    """Milliseconds by kind of key; the walk is taken `loops` times."""
     chance = random.Random(seed)
     out: dict[str, list[float]] = {}
     for _ in range(loops):
         for press in WALK:
             console.watch(chance.uniform(*THINKING_S))
-            took = pressed(console, press)
-            if press.timed:
-                out.setdefault(press.key, []).append(took)
+            out.setdefault(press.kind, []).append(pressed(console, press))
+    out.pop(BACK.kind)
     return out
 
 
 def pressed(console: Terminal, press: Press) -> float:
     """Milliseconds until it has done what it does."""
-    pattern = re.compile(press.wanted)
+    before = _place(console, press.changes) if press.changes else None
 
     def done() -> bool:
-        return (pattern.search(console.screen.text()) is None) == press.gone and console.whole
+        if not console.whole:
+            return False
+        if press.changes:
+            return _place(console, press.changes) != before
+        return (re.search(press.wanted, console.screen.text()) is None) == press.gone
 
     if done():
-        raise RuntimeError(f"{press.wanted!r} is there before {press.key!r} is pressed")
+        raise RuntimeError(f"{press} has nothing to do on\n{console.screen.text()}")
     began = console.type(press.key)
     return (console.read(done, 60) - began) * 1000
+
+
+def _place(console: Terminal, pattern: str) -> tuple[int, str]:
+    """Where the first match is, and what it says."""
+    found = re.search(pattern, console.screen.text())
+    return (found.start(), found[0]) if found else (-1, "")
 
 
 def summary(milliseconds: Sequence[float]) -> dict[str, float]:
