@@ -52,6 +52,7 @@ class WaggleApp(App[str]):
     BINDINGS = keys.bindings("everywhere")
     COMMAND_PALETTE_DISPLAY = "^p"
     NOTIFICATION_TIMEOUT = 4
+    ALLOW_SELECT = False  # `y` copies; Textual's own fails on a widget that is about to go
 
     def __init__(
         self,

@@ -19,6 +19,7 @@ NOT_WRITTEN = "That is too long for a terminal's clipboard, and could not be wri
 
 def copy(app: WaggleApp, text: str) -> None:
     """Returns at once. What no terminal would take is written to a file, and the file is named."""
+    text = text.encode("utf-8", "replace").decode()  # half a surrogate pair: nobody could paste it
     if len(text.encode()) > clipboard.MAX_BYTES:
         _keep(app, text)
     elif os.environ.get("TMUX"):
