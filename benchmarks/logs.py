@@ -24,9 +24,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median, quantiles
 
-from logs_terminal import Terminal
-
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from logs_terminal import Terminal  # noqa: E402
+
 LIMIT_S = 120.0
 REPEATS = 40
 FIRST = "needle-in-the-first-line"

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from core.home import Home
-from tests.conftest import wait_until
 from tests.support_cli import Outcome, rows, waggle
 
 RUN = ("run", "--headless", "--profile", "solo", "--rounds", "1")
@@ -124,5 +123,5 @@ def test_a_full_disk_stops_nothing_and_loses_nothing(tmp_path: Path) -> None:
         left = [p.name for p in home.checkpoints.iterdir() if not p.name.startswith("ckpt-")]
         assert left == [], "a checkpoint is whole or absent"
     finally:
-        # The last child may take a moment to let go of its log.
-        wait_until(lambda: subprocess.run(["umount", str(disk)], check=False).returncode == 0)
+        # Lazily: some kernels hold on to a file's pages long after its last process has ended.
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from textual.pilot import Pilot
@@ -292,24 +292,18 @@ async def test_themes_change_while_it_is_open(home: Home, theme: str) -> None:
         assert "Reward" in capture.text_of(app)
 
 
-async def test_every_key_is_quick_in_a_run_of_a_million_rounds(home: Home) -> None:
-    """The budget is 100 ms a key (benchmarks/charts.py); here five times that: machines differ."""
+async def test_every_key_answers_in_a_run_of_a_million_rounds(home: Home) -> None:
+    """How quickly is for benchmarks/charts.py to say; here: that what is kept stays small."""
     series = EMPTY
     noise = random.Random(1)
     values = [noise.random() for _ in range(5000)]
     for n in range(1_000_000):
         series = series.append(n, values[n % 5000])
+    assert len(series.x) + sum(len(level.n) for level in series.levels) < 8192
     async with charts(home) as (app, pilot, desk, _):
-        from dataclasses import replace
-
         app.state = replace(app.state, series=dict.fromkeys(app.state.series, series))
         await settle(pilot, lambda: app.tick() is None and desk.extent[1] == 999_999)
-        slow: list[tuple[str, float]] = []
         for key in (*"ssvo", "plus", "minus", "left", "H", "space", "L", "z", "0", "tab", "enter"):
-            began = time.perf_counter()
-            await pilot.press(key)
-            await pilot.pause()
-            took = time.perf_counter() - began
-            if took > 0.5:
-                slow.append((key, took))
-        assert not slow
+            assert "Reward" in await press(pilot, key), key
+        assert desk.round is not None
+        assert 0 <= desk.round <= 999_999

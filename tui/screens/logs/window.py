@@ -177,6 +177,9 @@ class Window:
             return
         self.cursor = self._place(spot) or self.cursor
         height = self.size[1]
+        if not height:
+            self._top, self._skip = self.cursor, 0
+            return
         lines = self._down_from(self.spot_at(self._top), self._skip, height)
         mine = [number for number, line in enumerate(lines) if line[0] == spot]
         whole = len(self._rows(spot))
