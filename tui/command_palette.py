@@ -6,13 +6,40 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
 
 from tui import keys
 
+ASKS = "Search for a command"
+PROMPT = ">"
+"""Before what is typed. Textual's magnifier is an emoji: an empty box in many terminals."""
+
 
 class Palette(CommandPalette):
-    """Textual's, but for a key that turns the page of a list of which no line is drawn."""
+    """Textual's, in letters and lines that every terminal has.
+
+    A key that turns the page of a list of which no line is drawn ends Textual's; not this one.
+    """
+
+    DEFAULT_CSS = """
+    Palette > Vertical, Palette:dark > Vertical { margin-top: 2; background: $surface; }
+    Palette SearchIcon { color: $primary; margin: 0 0 0 1; }
+    Palette #--input { border: round $primary 60%; height: 3; }
+    Palette #--input.--list-visible { border-bottom: round $primary 60%; }
+    Palette CommandInput, Palette CommandInput:focus { border: none; height: 1; }
+    Palette CommandInput > .input--placeholder { color: $text-muted; }
+    Palette CommandList { border: none; margin-top: 0; }
+    Palette LoadingIndicator { border-bottom: none; }
+    .-ascii Palette #--input, .-ascii Palette #--input.--list-visible {
+        border: ascii $primary 60%;
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(placeholder=ASKS)
+
+    def on_mount(self) -> None:
+        self.query_one(SearchIcon).icon = PROMPT
 
     def _action_command_list(self, action: str) -> None:
         with contextlib.suppress(KeyError):
