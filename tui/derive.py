@@ -8,7 +8,7 @@ from core.health import verdict
 from core.series import Series
 from core.state import NodeState, Submission
 from tui import views
-from tui.text import duration, nearest, whole
+from tui.text import nearest, whole
 
 MAX_PEER_ROWS = 200
 MAX_LEDGER_ROWS = 100
@@ -172,25 +172,3 @@ def backup_age(made: float | None, now: float) -> str:
         return "no backup"
     days = int(max(0.0, now - made) // 86_400)
     return f"backup {days} d old" if days else "backup today"
-
-
-def stopping_cost(state: NodeState, now: float) -> str:
-    """What stopping at this moment would lose, in a sentence."""
-    if not state.running:
-        return "The node is not running: nothing is lost."
-    name = state.phase.name
-    if state.round is None or name in ("", "start"):
-        return "The node is still starting: nothing is lost."
-    last = state.last_round
-    trained = last is not None and last.round == state.round and last.time >= state.round_started
-    if name in ("wait", "paused") or trained:
-        return f"Round {state.round} is done: nothing is lost."
-    usual = state.series_of("seconds")
-    recent = usual.points(8)[-1].mean if usual.count else None
-    spent = max(0.0, now - state.round_started) if state.round_started else 0.0
-    if not recent:
-        return f"Round {state.round} is under way; stopping now gives it up."
-    left = max(0.0, recent - spent)
-    done = min(99, whole(100 * spent / recent))
-    rest = f"it takes about {duration(left)} more" if left >= 1 else "it ends any moment"
-    return f"Round {state.round} is {done} % done and {rest}. Stopping now gives it up."

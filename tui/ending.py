@@ -57,15 +57,13 @@ class Ending:
 
     def ask(self) -> None:
         """Say what quitting costs, then do what was answered."""
-        from tui import derive
         from tui.screens.quit import QuitScreen
 
         app = self._app
         if app.node is None or self.ended:
             app.exit(NOTHING_RUNS if app.node is None else STOPPED)
         elif not isinstance(app.screen, QuitScreen):
-            cost = derive.stopping_cost(app.state, app.clock())
-            app.push_screen(QuitScreen(cost), self._answered)
+            app.push_screen(QuitScreen(), self._answered)
 
     def _answered(self, answer: str | None) -> None:
         if answer in ("wait", "now"):
@@ -75,9 +73,12 @@ class Ending:
         """The first asks, the second stops at once."""
         from tui.screens.quit import QuitScreen
 
-        if self.stopping or isinstance(self._app.screen, QuitScreen):
+        screen = self._app.screen
+        if isinstance(screen, QuitScreen):
+            screen.action_now()
+        elif self.stopping:
             self.stop_now()
-        elif (asks := getattr(self._app.screen, "ask_leave", None)) is not None:
+        elif (asks := getattr(screen, "ask_leave", None)) is not None:
             asks()  # a page that has something to lose of its own: the first start
         else:
             self.ask()

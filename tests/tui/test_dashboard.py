@@ -72,7 +72,7 @@ async def test_quit_asks_and_says_what_it_costs(home: Home) -> None:
     async with running(home, history(3), now_of(3)) as (app, pilot, node):
         await pilot.press("q")
         await pilot.pause()
-        assert "Round 4 is 41 % done" in capture.text_of(app)
+        assert "Round 4 ends in a moment" in capture.text_of(app)
         await pilot.press("escape")
         await pilot.pause()
         assert isinstance(app.screen, Dashboard)

@@ -92,15 +92,3 @@ def test_status_line() -> None:
     for age_s, told in ((0, "backup today"), (-60, "backup today"), (260_000, "backup 3 d old")):
         view = derive.status_view(replay([made], state), ACCOUNT, 1.5, START + age_s)
         assert view.backup == told
-
-
-def test_stopping_cost_in_words() -> None:
-    state = replay(history(5))
-    assert "Round 6 is 41 % done" in derive.stopping_cost(state, now_of(5))
-    assert "still starting" in derive.stopping_cost(replay(begin()), START)
-    assert "not running" in derive.stopping_cost(NodeState(), START)
-    saving = events.PhaseChanged(time=now_of(5), round=5, phase="save")
-    done = replay([*history(5)[:-3], saving])
-    assert derive.stopping_cost(done, now_of(5)) == "Round 5 is done: nothing is lost."
-    idle = events.PhaseChanged(time=now_of(5), round=6, phase="wait")
-    assert "nothing is lost" in derive.stopping_cost(replay([*history(5), idle]), now_of(5))
