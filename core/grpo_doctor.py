@@ -16,15 +16,15 @@ from core.health_words import many
 from core.state import NodeState
 
 NO_SIGNAL, NO_SIGNAL_AT_ALL = 0.8, 0.95
-"""Share of groups without spread from which TRL's `frac_reward_zero_std` asks for other tasks; with
-the second hardly a step is taken any more."""
+"""Share of one's own groups without spread from which TRL's `frac_reward_zero_std` asks for other
+tasks. The second is of all groups of the step, on which hardly one is taken any more."""
 ENTROPY = 0.1
 """Nats per token; below it a policy hardly tries anything. As such it is what learning ends in: it
 is a collapse where a quarter of the tasks is not solved by any answer and half teach nothing."""
 UNSOLVED, WASTED = 0.25, 0.5
 TRUNCATED, CUT_OFF = 0.25, 0.5
-"""Truncated completions are left out of the loss. A quarter of them is worth a word; with half of
-them cut off the tokens are too few for these tasks."""
+"""Truncated completions earn nothing, and are left out of the loss. A quarter of them is worth a
+word; with half of them cut off the tokens are too few for these tasks."""
 CLIPPED = 0.2
 """Share of tokens. Usual PPO runs stay below it; one step a round clips nothing at all."""
 POLICY_KL = 0.1
@@ -134,7 +134,7 @@ def _policy(told: Figures) -> Iterator[Finding]:
 
 
 def _entropy(told: Figures) -> Iterator[Finding]:
-    entropy, silent, unsolved = told["entropy"], told.silent, told["solved_none"]
+    entropy, silent, unsolved = told["entropy"], told.silent, told.own("solved_none")
     if entropy is None or entropy >= ENTROPY:
         return
     wasted = (silent or 0.0) >= WASTED and (unsolved or 0.0) >= UNSOLVED
@@ -153,7 +153,7 @@ def _entropy(told: Figures) -> Iterator[Finding]:
 
 
 def _signal(told: Figures) -> Iterator[Finding]:
-    silent, none, all_ = told.silent, told["solved_none"] or 0.0, told["solved_all"] or 0.0
+    silent, none, all_ = told.silent, told.own("solved_none") or 0.0, told.own("solved_all") or 0.0
     if silent is None or silent <= NO_SIGNAL:
         return
     answers = told.real("game.generations")
@@ -165,8 +165,10 @@ def _signal(told: Figures) -> Iterator[Finding]:
         change = f"{told.put('game.generations', str(more))}, or choose easier tasks: game.tasks"
     else:
         why, change = f"in {percent(none)} none is right", "choose easier tasks: game.tasks"
-    what = f"{percent(silent)} of the groups teach nothing, {why}"
-    yield Finding("no_signal", silent > NO_SIGNAL_AT_ALL, what, change)
+    what = f"{percent(silent)} of this node's groups teach nothing, {why}"
+    # With groups of others there is still something to step on, however silent one's own are.
+    grave = (told["frac_reward_zero_std"] or 0.0) > NO_SIGNAL_AT_ALL
+    yield Finding("no_signal", grave, what, change + told.together)
 
 
 def _length(told: Figures) -> Iterator[Finding]:
@@ -177,22 +179,27 @@ def _length(told: Figures) -> Iterator[Finding]:
     longer = "raise sampling.max_new_tokens"
     if most is not None:
         longer = told.put("sampling.max_new_tokens", str(2 * int(most)))
-    what = f"{percent(cut)} of the answers are cut off by the token cap and count for nothing"
-    yield Finding("truncated", cut > CUT_OFF, what, longer)
+    unused = "" if told.settings.get("training.mask_truncated") is False else ", and left out"
+    what = f"{percent(cut)} of the answers are cut off by the token cap{unused}"
+    yield Finding("truncated", cut > CUT_OFF, what, longer + told.together)
 
 
 def _weights(told: Figures) -> Iterator[Finding]:
     changed = told["weights_changed"]
     if changed is not None and changed < UNMOVED:
         what = f"Steps change only {percent(changed)} of the weights"
-        yield Finding("unmoved", False, what, "raise the learning rate, or train in float32")
+        model = told.state.model
+        coarse = model is not None and model.dtype != "float32"
+        change = told.put("model.dtype", "float32") if coarse else f"raise {told.rate_name}"
+        yield Finding("unmoved", False, what, change)
 
 
 def _generations(told: Figures) -> Iterator[Finding]:
     answers = told.real("game.generations")
     if answers is not None and answers < LEAST_GENERATIONS:
         what = f"{int(answers)} answers a task seldom differ"
-        yield Finding("generations", False, what, told.put("game.generations", "8"))
+        change = told.put("game.generations", "8") + told.together
+        yield Finding("generations", False, what, change)
 
 
 _RULES: tuple[Callable[[Figures], Iterator[Finding]], ...] = (

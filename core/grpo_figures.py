@@ -15,10 +15,15 @@ FEWEST = 3
 """With fewer there is nothing to judge."""
 SEEN = (
     *("frac_reward_zero_std", "solved_none", "solved_all", "reward_mean", "entropy", "kl"),
+    *("frac_reward_zero_std_local", "solved_none_local", "solved_all_local"),
     *("approx_kl", "clip_ratio_low", "clip_ratio_high", "truncated_fraction", "weights_changed"),
     *("logprob_gap_mean", "importance_capped", "importance_weight_max"),
 )
 """Metrics by their names in `core/training/metrics.py`."""
+AGREED = frozenset({"game.tasks", "game.generations", "sampling.max_new_tokens"})
+"""What all nodes of a swarm have alike: others refuse the groups of one that differs, and leave it
+alone in the end."""
+TOGETHER = "; in the whole swarm, since others refuse what differs"
 
 
 @dataclass(frozen=True)
@@ -34,10 +39,16 @@ class Figures:
 
     # --- what they say ------------------------------------------------------------------------
 
+    def own(self, name: str) -> float | None:
+        """A share of the groups sampled here. Foreign ones are admitted only with a signal, so that
+        a share of all groups hides what one's own are like; earlier versions told only that."""
+        local = self[f"{name}_local"]
+        return self[name] if local is None else local
+
     @property
     def silent(self) -> float | None:
-        """Share of groups without a signal."""
-        return self["frac_reward_zero_std"]
+        """Share of this node's groups without a signal."""
+        return self.own("frac_reward_zero_std")
 
     @property
     def clipped(self) -> float | None:
@@ -91,13 +102,25 @@ class Figures:
         known = f"{old:g}" if isinstance(old, float) else str(old)[:40]
         return f"set {name} to {value}" + (f" (it is {known})" if old is not None else "")
 
-    def lower_rate(self) -> str:
-        """A third of the learning rate that is in use."""
+    @property
+    def together(self) -> str:
+        """What has to be said of a change of AGREED: the others must make it, too. "" where there
+        are none."""
+        return TOGETHER if self.state.peers else ""
+
+    @property
+    def rate_name(self) -> str:
+        """The learning rate that is in use."""
         model = self.state.model
         lora = model is not None and model.recipe.startswith("LoRA")
-        name = f"training.{'lora_' if lora else ''}learning_rate"
-        rate = self.real(name)
-        return self.put(name, f"{rate / 3:.1g}") if rate else f"lower {name} to a third"
+        return f"training.{'lora_' if lora else ''}learning_rate"
+
+    def lower_rate(self) -> str:
+        """A third of the learning rate that is in use."""
+        rate = self.real(self.rate_name)
+        if not rate:
+            return f"lower {self.rate_name} to a third"
+        return self.put(self.rate_name, f"{rate / 3:.1g}")
 
 
 def figures(state: NodeState) -> Figures | None:
@@ -131,7 +154,7 @@ def _share(value: float | None) -> str:
 def _nats(value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:.2f}" if abs(value) >= 0.1 or value == 0 else f"{value:.3f}"
+    return f"{value:.2f}" if abs(value) >= 0.0995 or value == 0 else f"{value:.3f}"
 
 
 def _times(value: float | None) -> str:

@@ -13,6 +13,7 @@ NAMES = (
     *("sampling.temperature", "sampling.max_new_tokens", "sampling.rollout_format"),
     *("training.loss_type", "training.iterations", "training.beta", "training.importance_cap"),
     *("training.learning_rate", "training.lora_learning_rate", "training.epsilon_high"),
+    "training.mask_truncated",
 )
 
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from core import events, fold, grpo_settings
 from core.grpo_doctor import NOTHING_WRONG, Diagnosis, diagnose
-from core.grpo_figures import FEWEST, SEEN, WINDOW, tail
+from core.grpo_figures import AGREED, FEWEST, SEEN, TOGETHER, WINDOW, tail
 from core.schema import Config
 from core.series import Series
+from core.swarm import invite
 from core.training.metrics import METRICS
 from tests.event_strategies import any_event
 from tests.test_fold import finished, started
@@ -140,7 +141,7 @@ CASES: list[tuple[str, bool, dict[str, float], dict[str, Any], str]] = [
         "the checkpoint or its tokeniser does not fit the model",
     ),
     ("mismatch", True, {"importance_capped": 0.3}, {}, "set sampling.rollout_format to exact"),
-    ("unmoved", False, {"weights_changed": 0.02}, {}, "raise the learning rate"),
+    ("unmoved", False, {"weights_changed": 0.02}, {}, "raise training.learning_rate"),
     (
         "generations",
         False,
@@ -161,6 +162,61 @@ def test_each_symptom_names_what_to_change(
     assert (finding.code, finding.grave) == (code, grave)
     assert change in finding.change
     assert told(settings=changed, **metrics).advice == f"{finding.what}: {finding.change}"
+
+
+def test_groups_of_others_do_not_hide_what_one_s_own_are_like() -> None:
+    """Half of the step's groups are foreign, and those were admitted for their signal."""
+    shares = {"frac_reward_zero_std": 0.48, "solved_none": 0.5, "solved_all": 0.1}
+    own = {"frac_reward_zero_std_local": 0.96, "solved_none_local": 0.1, "solved_all_local": 0.9}
+    found = told(**shares, **own)
+    assert "no signal 96 %" in found.sentence
+    (finding,) = found.findings
+    assert (finding.code, finding.grave) == ("no_signal", False), "it still steps on the others'"
+    assert finding.what == "96 % of this node's groups teach nothing, in 90 % all are right"
+    assert told(**{**shares, "frac_reward_zero_std": 0.96}, **own).findings[0].grave
+    assert not told(**{**own, **dict.fromkeys(own, 0.4)}, frac_reward_zero_std=0.9).findings
+
+
+@pytest.mark.parametrize("name", sorted(AGREED))
+def test_what_all_have_alike_is_not_to_be_changed_alone(name: str) -> None:
+    """A node with other tasks, counts or lengths is refused by the rest, and held in the end."""
+    ill = {
+        "game.tasks": {"frac_reward_zero_std": 0.9, "solved_all": 0.9, "solved_none": 0.0},
+        "game.generations": {"frac_reward_zero_std": 0.9, "solved_none": 0.9},
+        "sampling.max_new_tokens": {"truncated_fraction": 0.4},
+    }[name]
+    rounds = [finished(n, metrics={**WELL, **ill}) for n in range(5)]
+    settings = {**grpo_settings.of(Config())}
+    alone = [started(settings=settings), *rounds]
+    met = events.PeerSeen(round=1, peer_id="QmA", name="a", groups=8, used=4)
+    assert name in diagnose(fold.replay(alone)).advice
+    assert TOGETHER not in diagnose(fold.replay(alone)).advice
+    assert diagnose(fold.replay([*alone, met])).advice.endswith(TOGETHER)
+    assert name in {*invite.AGREED, "game.tasks"}
+
+
+def test_what_is_not_left_out_is_not_called_so() -> None:
+    ill = {"truncated_fraction": 0.4}
+    assert "cap, and left out" in told(**ill).advice
+    assert "left out" not in told(settings={"training.mask_truncated": False}, **ill).advice
+
+
+def test_weights_in_a_coarse_format_are_told_from_steps_that_are_too_small() -> None:
+    for dtype, expected in (
+        ("bfloat16", "model.dtype to float32"),
+        ("float32", "raise training.l"),
+    ):
+        loaded = events.ModelLoaded(
+            model="m", parameters=1, dtype=dtype, device="cpu", threads=1, seconds=1
+        )
+        rounds = [finished(n, metrics={**WELL, "weights_changed": 0.02}) for n in range(5)]
+        (finding,) = diagnose(fold.replay([started(), loaded, *rounds])).findings
+        assert expected in finding.change
+
+
+def test_figures_keep_their_number_of_digits() -> None:
+    assert "entropy 0.10," in told(entropy=0.0997).sentence
+    assert "entropy 0.099," in told(entropy=0.0991).sentence
 
 
 def test_an_adapter_has_a_learning_rate_of_its_own() -> None:

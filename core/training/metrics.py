@@ -25,6 +25,10 @@ METRICS: dict[str, str] = {
     "solved_none": "Share of groups in which no completion earned the full reward.",
     "solved_some": "Share of groups in which some, but not all, completions earned it.",
     "solved_all": "Share of groups in which every completion earned it.",
+    "frac_reward_zero_std_local": "The same of the groups sampled here: foreign ones never lack a"
+    " signal, since only those with one are admitted.",
+    "solved_none_local": "Share of the groups sampled here in which none earned the full reward.",
+    "solved_all_local": "Share of the groups sampled here in which every completion earned it.",
     # policy
     "entropy": "Mean entropy of the policy in nats per trained token.",
     "kl": "Mean KL divergence to the starting model (k3) per trained token; only with beta > 0.",
@@ -98,16 +102,15 @@ def reward_metrics(
     if not flat:
         return {}
     spread = sum((reward - _mean(flat)) ** 2 for reward in flat) / max(1, len(flat) - 1)
-    solved = [sum(reward >= FULL_REWARD for reward in group) for group in groups]
-    n = len(groups)
+    shares = _signal(groups)
     out = {
         "reward_mean": _mean(flat),
         "reward_std": spread**0.5,
-        "frac_reward_zero_std": sum(max(g) - min(g) <= 1e-6 for g in groups) / n,
-        "solved_none": sum(k == 0 for k in solved) / n,
-        "solved_some": sum(0 < k < len(g) for k, g in zip(solved, groups, strict=True)) / n,
-        "solved_all": sum(k == len(g) for k, g in zip(solved, groups, strict=True)) / n,
+        **shares,
+        "solved_some": max(0.0, 1.0 - shares["solved_none"] - shares["solved_all"]),
     }
+    if local := [group for group, f in zip(groups, foreign, strict=True) if not f]:
+        out |= {f"{name}_local": share for name, share in _signal(local).items()}
     for name, whose in (("reward_mean_local", False), ("reward_mean_foreign", True)):
         part = [r for g, f in zip(groups, foreign, strict=True) if f is whose for r in g]
         if part:
@@ -116,6 +119,17 @@ def reward_metrics(
     for group, dataset in zip(groups, datasets, strict=bool(datasets)):
         by_dataset.setdefault(dataset, []).extend(group)
     return out | {f"reward_mean/{name}": _mean(by_dataset[name]) for name in sorted(by_dataset)}
+
+
+def _signal(groups: Sequence[Sequence[float]]) -> dict[str, float]:
+    """Shares of groups, at least one, that teach nothing, and that nobody or everybody solved."""
+    solved = [sum(reward >= FULL_REWARD for reward in group) for group in groups]
+    n = len(groups)
+    return {
+        "frac_reward_zero_std": sum(max(g) - min(g) <= 1e-6 for g in groups) / n,
+        "solved_none": sum(k == 0 for k in solved) / n,
+        "solved_all": sum(k == len(g) for k, g in zip(solved, groups, strict=True)) / n,
+    }
 
 
 def length_metrics(lengths: Sequence[int], finished: Sequence[bool]) -> dict[str, float]:

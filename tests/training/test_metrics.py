@@ -39,6 +39,10 @@ def test_reward_figures_by_hand():
     assert out["reward_mean/b"] == pytest.approx(2.5 / 4)
     assert out["frac_reward_zero_std"] == 0.5
     assert (out["solved_none"], out["solved_some"], out["solved_all"]) == (0.5, 0.25, 0.25)
+    assert out["frac_reward_zero_std_local"] == pytest.approx(1 / 3), "a foreign one counts nowhere"
+    assert out["solved_none_local"] == pytest.approx(1 / 3)
+    assert out["solved_all_local"] == pytest.approx(1 / 3)
+    assert "solved_all_local" not in reward_metrics([[1.0, 0.0]], [True])
     assert all_defined(out)
     assert set(reward_metrics(groups, foreign)) <= set(METRICS)
     with pytest.raises(ValueError, match="zip"):
