@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from core import events
+from core.gate.fates import Fates, split
 from core.series import EMPTY, Series
 from core.swarm.leaderboard import Leader
 
@@ -70,6 +71,11 @@ class Peer:
     def rejected(self) -> int:
         return sum(self.reasons.values())
 
+    @property
+    def fates(self) -> Fates:
+        """Its rejections by what they say of it: most are no fault."""
+        return split(self.reasons)
+
 
 @dataclass(frozen=True)
 class Quarantine:
@@ -98,7 +104,10 @@ class Leaderboard:
 
 @dataclass(frozen=True)
 class Gossip:
-    """One message of the feed: what `node` (a name) answered. `id` is the original's."""
+    """One message of the feed: what `node` (a name) answered. `id` is the original's.
+
+    asked: characters of the message that are the question; 0 where nobody said.
+    """
 
     id: str
     round: int
@@ -106,6 +115,7 @@ class Gossip:
     node: str
     node_id: str
     message: str
+    asked: int = 0
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from core.gate.fates import FATES, sorted_out
 from core.rewards_words import COUNTERS
 from core.state import NodeState
+from core.swarm.gossip import parts
 from core.swarm.leaderboard import Entry
 from core.swarm.peer_reports import UNREFUSED, apart, figures, held_words, meaning
 from tui.derive_peers import PeerRow
@@ -32,19 +34,24 @@ def about(row: PeerRow, state: NodeState, now: float) -> tuple[Line, ...]:
     if held is not None:
         lines.append(Fact("quarantine", held_words(held, now), "degraded"))
     if peer is not None and not me:
-        lines.append(Heading("Refused"))
-        for reason, count in sorted(peer.reasons.items(), key=lambda item: -item[1]):
-            lines.append(Fact(f"{count} x {reason}", meaning(reason)))
-            if detail := peer.details.get(reason):
-                lines.append(Fact("", f"the last time: {detail}"))
+        for fate, found in sorted_out(peer.reasons).items():
+            lines.append(Heading(f"{fate.capitalize()}: {FATES[fate]}"))
+            for reason, count in found:
+                lines.append(Fact(reason, f"{count:,} times. {meaning(reason)}"))
+                if detail := peer.details.get(reason):
+                    lines.append(Fact("", f"The last time: {detail}"))
         if not peer.reasons:
+            lines.append(Heading("Refused"))
             lines.append(Fact("", UNREFUSED))
         if other := apart(state, peer):
             lines.append(Fact("", other))
     heard = [message for message in state.gossip if message.node_id == row.peer_id]
     if heard:
         lines.append(Heading("What it answered last"))
-        lines += [Fact(f"round {each.round}", each.message) for each in heard[-MESSAGES:][::-1]]
+        for each in heard[-MESSAGES:][::-1]:
+            asked, answer = parts(each)
+            lines += [Fact(f"round {each.round}", asked)] if asked else []
+            lines.append(Fact("answer" if asked else f"round {each.round}", answer))
     return tuple(lines)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from core.gate.fates import sorted_out
 from core.gate.quarantine import account, owner
 from core.net.names import animal_name
 from core.state import Leaderboard, NodeState, Peer, Quarantine
@@ -131,7 +132,9 @@ SORTS: Mapping[str, Value] = {
     "seen": _met(lambda peer: -peer.last_seen),
     "ms": _met(lambda peer: peer.latency_ms),
     "used": _met(lambda peer: peer.used),
-    "refused": _met(lambda peer: peer.rejected),
+    "refused": _met(lambda peer: peer.fates.refused),
+    "spare": _met(lambda peer: peer.fates.spare),
+    "missed": _met(lambda peer: peer.fates.missed),
     "id": lambda row, state: row.peer_id,
 }
 """What each column is sorted by. seen: how long ago, so the newest is the smallest."""
@@ -172,11 +175,18 @@ def held(state: NodeState, now: float) -> tuple[HeldRow, ...]:
     return tuple(sorted(rows, key=lambda row: (-row.held.until, row.account)))
 
 
+def left_out(state: NodeState) -> tuple[tuple[str, tuple[tuple[str, int], ...]], ...]:
+    """Rejections of all peers by fate: (fate, ((reason, count), ...)), gravest first."""
+    return tuple((name, tuple(found)) for name, found in sorted_out(state.rejected).items())
+
+
 @dataclass(frozen=True)
 class HeadView:
-    """The line above. shown: rows that match; total: peers of the leaderboard, or None."""
+    """The line above. peers: everybody known; ranked: those with a rank, None before the
+    leaderboard was read; met: those of whom something came; shown: rows that match."""
 
-    total: int | None
+    peers: int
+    ranked: int | None
     met: int
     shown: int
     find: str
@@ -194,14 +204,16 @@ def head(
     board = state.leaderboard
     many = sum(row.rank is not None for row in rows)
     own = state.node.peer_id if state.node is not None else ""
+    missing = 0 if board is None else max(0, board.total - many)
     return HeadView(
-        total=None if board is None else board.total,
+        peers=len(rows) + missing,
+        ranked=None if board is None else board.total,
         met=len(state.peers) - (own in state.peers),
         shown=shown,
         find=order.find,
         column=order.column,
         falling=order.falling,
         behind=0 if board is None else board.behind,
-        missing=0 if board is None else max(0, board.total - many),
+        missing=missing,
         problem=problem,
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.text import Text
 
 from tui.draw import Pen, bounded, line
+from tui.text import wrap
 
 LEAD = 15
 
@@ -54,7 +54,7 @@ def _fact(text: Text, fact: Fact, width: int, pen: Pen) -> None:
         for at in range(0, len(words), max(12, width - 2)):
             text.append(f"  {words[at : at + max(12, width - 2)]}\n", pen.palette.level(fact.level))
         return
-    rows = textwrap.wrap(words, room, break_on_hyphens=False) or [""]
+    rows = wrap(words, room)
     for number, row in enumerate(rows):
         name = pen.safe(fact.name, 40) if number == 0 else ""
         text.append(pen.column(name, LEAD - 1) + " ", pen.palette.label)

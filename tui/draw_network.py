@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import textwrap
+from dataclasses import dataclass
 from typing import Any
 
 from rich.text import Text
 
 from core import events
 from core.net.messages import Bootnode
+from core.net.reach import is_loopback
 from core.net.skew import Skew, sentence
 from core.net.telling import OPEN, bootnode
 from core.state import NodeState, Service
 from tui.draw import Pen, bounded, line
+from tui.text import wrap
 
 ALONE = "This node trains alone: net.enabled is false."
 SILENT = "The network part has not said anything yet."
@@ -27,28 +29,42 @@ OUTCOMES = {
     "invalid": "down",
     "waiting": "starting",
 }
+HERE = "yes, from this machine"
+"""Where only loopback addresses are told: the word for all of `reachable` would promise more."""
+FOUNDER = "none needed: this swarm begins at this node"
+NO_BOOTNODES = "none given: others find this node by its address"
 MAX_ADDRESSES = 6
 
 
-def view(
-    state: NodeState, now: float, enabled: bool
-) -> tuple[events.NetChanged | None, Service | None, float, bool]:
-    """What `network` draws. The time goes in steps, so that a pane rests in between."""
+@dataclass(frozen=True)
+class View:
+    """What `network` draws. now: in steps, so that a pane rests in between. hosts: whether the
+    swarm's services run beside this node, which is then the first that others know."""
+
+    net: events.NetChanged | None
+    service: Service | None
+    now: float
+    enabled: bool
+    hosts: bool
+
+
+def view(state: NodeState, now: float, enabled: bool) -> View:
     net = state.net if enabled else None
     counts_down = net is not None and any(row.get("next_at") for row in net.bootnodes)
-    return net, state.services.get("net"), now // 5 * 5 if counts_down else 0.0, enabled
+    then = now // 5 * 5 if counts_down else 0.0
+    return View(net, state.services.get("net"), then, enabled, "services" in state.services)
 
 
-def network(
-    view: tuple[events.NetChanged | None, Service | None, float, bool], width: int, pen: Pen
-) -> Text:
-    net, service, now, enabled = view
+def network(view: View, width: int, pen: Pen) -> Text:
+    net, service, now = view.net, view.service, view.now
     text = line()
-    if not enabled or net is None:
-        return Text(pen.fit(ALONE if not enabled else SILENT, width), pen.palette.muted)
+    if not view.enabled or net is None:
+        return Text(pen.fit(SILENT if view.enabled else ALONE, width), pen.palette.muted)
     words = (service.detail if service is not None else "") or net.status
     _entry(text, "network", words, net.status, width, pen)
     word, level = REACH.get(net.reach, REACH["unknown"])
+    if net.reach == "reachable" and net.maddrs and all(map(_loopback, net.maddrs)):
+        word = HERE
     words = f"{word}: {net.reach_words}" if net.reach_words else word
     _entry(text, "reachable", words, level, width, pen)
     if net.reach == "unreachable":
@@ -69,7 +85,7 @@ def network(
         if (told := _bootnode(row)) is not None:
             _entry(text, "bootnode", _words(told, now), OUTCOMES.get(told.outcome, ""), width, pen)
     if not net.bootnodes:
-        _plain(text, "bootnodes", "none: this node is found by those who know it", width, pen)
+        _plain(text, "bootnodes", FOUNDER if view.hosts else NO_BOOTNODES, width, pen)
     text.append("\n")
     for number, maddr in enumerate(net.maddrs[:MAX_ADDRESSES]):
         # Without the peer id behind it, which is the same in all and stands on another screen.
@@ -79,6 +95,11 @@ def network(
     if len(net.maddrs) > MAX_ADDRESSES:
         _plain(text, "", f"and {len(net.maddrs) - MAX_ADDRESSES} more", width, pen)
     return bounded(text, width, pen)
+
+
+def _loopback(maddr: str) -> bool:
+    """Whether only this machine can dial it."""
+    return is_loopback(maddr.removeprefix("/").partition("/")[2].partition("/")[0])
 
 
 def _words(told: Bootnode, now: float) -> str:
@@ -106,8 +127,7 @@ def _plain(text: Text, name: str, words: str, width: int, pen: Pen) -> None:
 
 def _told(text: Text, name: str, words: str, width: int, pen: Pen, sign: str, style: str) -> None:
     lead = 13
-    rows = textwrap.wrap(pen.safe(words, 600), max(12, width - lead), break_on_hyphens=False)
-    for number, row in enumerate(rows or [""]):
+    for number, row in enumerate(wrap(pen.safe(words, 600), max(12, width - lead))):
         text.append(" " if number else sign, style or pen.palette.label)
         text.append(" " + pen.column("" if number else name, lead - 2), pen.palette.label)
         text.append(row + "\n")

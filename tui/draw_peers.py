@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.text import Text
 
+from core.gate.fates import FATES
 from core.net.names import animal_name
 from core.reports import ago
 from core.state import Gossip, NodeState
+from core.swarm.gossip import parts
 from core.swarm.peer_reports import meaning
 from tui.derive_peers import HeadView, HeldRow, PeerRow
 from tui.draw import Pen, bounded, line
-from tui.text import clean_lines, duration, middle, whole
-from tui.widgets.table_layout import Cell, Column
+from tui.text import clean_lines, duration, middle, whole, wrap
+from tui.widgets.table_layout import Cell, Column, isolated
 from tui.widgets.table_rows import Piece
 
 NOBODY = "Nobody else is here: a swarm of one. Nodes that join appear in this list."
 NO_MATCH = "Nobody here is called that. Esc shows all again."
 NOBODY_HELD = "Nobody is left alone: what peers sent was clean, or too little of it was not."
 NO_GOSSIP = "Nothing was heard yet: the first finished round shows what nodes answered."
-NO_REFUSALS = "No group of another node was refused."
-MAX_ROWS = 12
-"""Rows of one message."""
+NO_REFUSALS = "No group of another node was refused, spare or missed."
+QUESTION_ROWS, MAX_ROWS = 4, 10
+"""Rows of one message: of what was asked, and of the answer."""
 
 PEERS = (
     Column("rank", "rank", 5, right=True, fixed=True),
@@ -37,7 +39,9 @@ PEERS = (
     Column("seen", "seen", 11, right=True),
     Column("ms", "ms", 5, right=True),
     Column("used", "used", 9, right=True, falling=True),
-    Column("refused", "refused", 8, right=True, falling=True),
+    Column("refused", "refused", 7, right=True, falling=True),
+    Column("spare", "spare", 6, right=True, falling=True),
+    Column("missed", "missed", 6, right=True, falling=True),
     Column("round", "round", 7, right=True, falling=True),
     Column("note", "note", 10, most=20, sorts=False),
     Column("id", "peer id", 14, most=52),
@@ -91,16 +95,19 @@ def peer_cells(row: PeerRow, state: NodeState, now: float, pen: Pen) -> Sequence
             (str(entry.participation), ""),
             (str(entry.wins), ""),
         ]
-    met: list[Cell] = [("", "")] * 4
+    met: list[Cell] = [("", "")] * 6
     if peer is not None and not me:
         ago_s = whole(now - peer.last_seen) // 5 * 5
         seen = "now" if ago_s < 10 else ago(now - ago_s, now)
         away = "-" if peer.latency_ms is None else f"{peer.latency_ms:.0f}"
+        fates = peer.fates
         met = [
             (seen, dim if ago_s < 60 else pen.palette.warn if ago_s < 3600 else dim),
             (away, dim),
             (f"{peer.used}/{peer.groups}", "" if peer.used else dim),
-            (str(peer.rejected), pen.palette.warn if peer.rejected else dim),
+            (str(fates.refused), pen.palette.warn if fates.refused else dim),
+            (str(fates.spare), dim),
+            (str(fates.missed), dim),
         ]
     rank = "-" if row.rank is None else str(row.rank)
     return (
@@ -134,12 +141,14 @@ def note(row: PeerRow, state: NodeState, me: bool, pen: Pen) -> Cell:
 
 
 def head(view: HeadView, width: int, pen: Pen) -> Text:
-    """One line: how many there are, how many are shown, in which order."""
+    """One line: how many there are, how many are shown, in which order. With a rank: whom the
+    coordinator has counted something of. Met: whose rollouts were looked for here."""
     parts = []
     if view.find:
         parts.append(f"{view.shown:,} match {pen.safe(view.find, 40)}")
-    if view.total is not None:
-        parts.append(f"{view.total:,} in the leaderboard")
+    parts.append(f"{view.peers:,} known")
+    if view.ranked is not None:
+        parts.append(f"{view.ranked:,} ranked")
     parts.append(f"{view.met:,} met")
     if view.problem:
         parts.append(pen.safe(view.problem, 200))
@@ -195,16 +204,22 @@ class HeldSource:
         )
 
 
-def refused(view: tuple[tuple[str, int], ...], width: int, pen: Pen) -> Text:
-    """What was refused in all, by reason, most often first."""
+def left_out(
+    view: tuple[tuple[str, tuple[tuple[str, int], ...]], ...], width: int, pen: Pen
+) -> Text:
+    """What was not let in from all peers, by what it says of them, and by reason."""
     text = line()
-    text.append("Refused in all", pen.palette.label)
     if not view:
-        text.append("\n" + pen.fit(NO_REFUSALS, width), pen.palette.muted)
-    for reason, count in view:
-        text.append(f"\n{count:>7} ")
-        text.append(pen.column(pen.safe(reason, 40), 12), "bold")
-        text.append(pen.fit(meaning(reason), width - 21), pen.palette.label)
+        text.append(pen.fit(NO_REFUSALS, width), pen.palette.muted)
+    for name, found in view:
+        text.append("\n" if text.plain else "")
+        lead = f"{sum(count for _, count in found):>7,} {name}"
+        text.append(lead, f"bold {pen.palette.warn}" if name == "refused" else "bold")
+        text.append(pen.fit(f": {FATES[name]}", width - len(lead)), pen.palette.label)
+        for reason, count in found:
+            text.append(f"\n{count:>9,} ", pen.palette.muted)
+            text.append(pen.column(pen.safe(reason, 40), 12))
+            text.append(pen.fit(meaning(reason), width - 23), pen.palette.label)
     return bounded(text, width, pen)
 
 
@@ -212,15 +227,22 @@ def refused(view: tuple[tuple[str, int], ...], width: int, pen: Pen) -> Text:
 
 
 def gossip_rows(message: Gossip, width: int, pen: Pen) -> list[list[Piece]]:
-    """A message as rows: who and when, then what was asked and answered, then a gap."""
+    """A message as rows: who and when, what was asked, what it answered, then a gap."""
     who = f"round {message.round}  {pen.safe(message.node, 120)}"
     rows: list[list[Piece]] = [[(" " + pen.fit(who, width - 1), f"bold {pen.palette.accent}")]]
-    parts = [
-        part
-        for raw in clean_lines(message.message, 1000, pen.glyphs.ascii)
-        for part in textwrap.wrap(raw, max(8, width - 3), break_on_hyphens=False)
-    ]
-    if len(parts) > MAX_ROWS:
-        parts = [*parts[: MAX_ROWS - 1], pen.glyphs.ellipsis]
-    rows += [[("   " + pen.fit(part, width - 3), "")] for part in parts]
+    asked, answer = parts(message)
+    sign = f" {pen.glyphs.arrow} "
+    lead, room = " " * cell_len(sign), max(8, width - cell_len(sign))
+    for told, style, most in ((asked, pen.palette.label, QUESTION_ROWS), (answer, "", MAX_ROWS)):
+        lines = [
+            part
+            for raw in clean_lines(told, 1000, pen.glyphs.ascii)
+            for part in wrap(raw, room)
+            if part
+        ]
+        if len(lines) > most:
+            lines = [*lines[: most - 1], pen.glyphs.ellipsis]
+        for number, each in enumerate(lines):
+            first = sign if told is answer and number == 0 else lead
+            rows.append([(first, pen.palette.accent), (isolated(pen.fit(each, room)), style)])
     return [*rows, []]

@@ -22,6 +22,8 @@ MAX_MESSAGES = 200
 MAX_PER_ROUND = MAX_MESSAGES // ROUNDS
 MAX_QUESTION, MAX_ANSWER = 240, 400
 """Characters of a message's two parts."""
+BETWEEN = "..."
+"""The original's sign between the two."""
 
 
 def heard(
@@ -52,13 +54,16 @@ def heard(
 def message(
     group: RolloutGroup, task: Task, round: int, stage: int, signed: bool = True
 ) -> dict[str, Any]:
-    """One message as JSON: the question, and the best completion of the group."""
+    """One message as JSON: the question, and the best completion of the group. asked: characters
+    of the question in it, since neither part is free of the original's three dots."""
     best = max(group.rollouts, key=lambda rollout: rollout.reward or 0.0)
+    question = _cut(task.question, MAX_QUESTION)
     return {
         "id": message_id(group.peer_id, round, stage, task.question),
         "node": animal_name(group.peer_id) + ("" if signed else " (unsigned)"),
         "node_id": group.peer_id,
-        "message": f"{_cut(task.question, MAX_QUESTION)}...{_cut(best.text, MAX_ANSWER)}",
+        "message": f"{question}{BETWEEN}{_cut(best.text, MAX_ANSWER)}",
+        "asked": len(question),
     }
 
 
@@ -108,7 +113,16 @@ def _read(row: Any, event: events.GossipHeard) -> Gossip | None:
         return None
     limits = (64, 120, 128, MAX_QUESTION + MAX_ANSWER + 8)
     name, node, node_id, said = (_cut(t, n) for t, n in zip(texts, limits, strict=True))
-    return Gossip(name, event.round, event.stage, node, node_id, said)
+    asked = row.get("asked", 0)
+    known = type(asked) is int and 0 < asked < len(said) and said.startswith(BETWEEN, asked)
+    return Gossip(name, event.round, event.stage, node, node_id, said, asked if known else 0)
+
+
+def parts(told: Gossip) -> tuple[str, str]:
+    """(question, answer) of a message; all of it as an answer where nobody said where one ends."""
+    if not told.asked:
+        return "", told.message
+    return told.message[: told.asked], told.message[told.asked + len(BETWEEN) :]
 
 
 def _cut(text: str, limit: int) -> str:

@@ -13,12 +13,13 @@ from typing import Any
 
 from core.errors import WaggleError
 from core.gate.admission import REASONS
+from core.gate.fates import FATES, sorted_out
 from core.home import Home
 from core.net.names import animal_name, search
 from core.reports import SHOWN, ago, clean, print_json, read
 from core.state import NodeState, Peer, Quarantine
 
-UNREFUSED = "Nothing that it sent was refused."
+UNREFUSED = "Nothing that it sent was refused or left over."
 MANY = 8
 """Of several that match, so many are named."""
 
@@ -50,23 +51,27 @@ def peers(home: Home, as_json: bool, find: str = "", why: str = "") -> int:
 
 
 def _table(state: NodeState, rows: Sequence[Peer]) -> None:
-    head = f"{'name':<28} {'last seen':>12} {'round':>6} {'reward':>7} {'used':>9} {'refused':>8}"
+    head = f"{'name':<28} {'last seen':>12} {'round':>6} {'reward':>7} {'used':>9} {'refused':>7}"
+    head += f" {'spare':>7} {'missed':>6}"
     print(f"{head}  peer id")
     for peer in rows[:SHOWN]:
         reward = "" if peer.reward_mean is None else f"{peer.reward_mean:.3f}"
+        fates = peer.fates
         marks = "" if peer.signed else "  (unsigned)"
         if quarantine_of(state, peer):
             marks += "  (quarantine)"
         print(
             f"{clean(peer.name)[:28]:<28} {ago(peer.last_seen):>12} {peer.last_round!s:>6} "
-            f"{reward:>7} {f'{peer.used}/{peer.groups}':>9} {peer.rejected:>8}"
-            f"  {clean(peer.peer_id)}{marks}"
+            f"{reward:>7} {f'{peer.used}/{peer.groups}':>9} {fates.refused:>7}"
+            f" {fates.spare:>7} {fates.missed:>6}  {clean(peer.peer_id)}{marks}"
         )
     if len(rows) > SHOWN:
         print(f"and {len(rows) - SHOWN} more; --find TEXT looks for some, --json has all")
     if state.rejected:
-        total = ", ".join(f"{count} {clean(reason)}" for reason, count in state.rejected.items())
-        print(f"refused in all: {total}. waggle peers --why NAME explains")
+        for name, found in sorted_out(state.rejected).items():
+            total = ", ".join(f"{count} {clean(reason)}" for reason, count in found)
+            print(f"{name} in all: {total}  ({FATES[name]})")
+        print("waggle peers --why NAME explains")
 
 
 # --- one peer ---------------------------------------------------------------------------------
@@ -135,6 +140,7 @@ def _data(state: NodeState, peer: Peer) -> dict[str, Any]:
     held = quarantine_of(state, peer)
     return asdict(peer) | {
         "rejected": peer.rejected,
+        **asdict(peer.fates),
         "quarantine": asdict(held) if held else None,
     }
 
@@ -152,10 +158,12 @@ def _explain(state: NodeState, peer: Peer, as_json: bool) -> int:
     now = time.time()
     for name, value in figures(peer, now):
         print(f"  {name:<9} {value}")
-    for reason, count in reasons:
-        print(f"  {count:>7} x {clean(reason)}: {meaning(reason)}")
-        if detail := peer.details.get(reason):
-            print(f"            the last time: {clean(detail)}")
+    for name, found in sorted_out(peer.reasons).items():
+        print(f"  {name}: {FATES[name]}")
+        for reason, count in found:
+            print(f"  {count:>7} x {clean(reason)}: {meaning(reason)}")
+            if detail := peer.details.get(reason):
+                print(f"            the last time: {clean(detail)}")
     if not reasons:
         print(f"  {UNREFUSED}")
     if held := quarantine_of(state, peer):
@@ -167,9 +175,9 @@ def _explain(state: NodeState, peer: Peer, as_json: bool) -> int:
 
 def figures(peer: Peer, now: float) -> list[tuple[str, str]]:
     """What is known of it, as (name, text). now: Unix seconds."""
-    away = "" if peer.latency_ms is None else f", {peer.latency_ms:.0f} ms away"
+    fetched = "" if peer.latency_ms is None else f", fetched in {peer.latency_ms:.0f} ms"
     lines = [
-        ("seen", f"{ago(peer.last_seen, now)}, first {ago(peer.first_seen, now)}{away}"),
+        ("seen", f"{ago(peer.last_seen, now)}, first {ago(peer.first_seen, now)}{fetched}"),
         ("round", str(peer.last_round)),
         ("groups", _groups(peer)),
     ]
@@ -185,7 +193,8 @@ def figures(peer: Peer, now: float) -> list[tuple[str, str]]:
 
 
 def _groups(peer: Peer) -> str:
-    return f"{peer.groups} offered, {peer.used} admitted, {peer.rejected} refused"
+    told, counts = f"{peer.groups} offered, {peer.used} admitted", asdict(peer.fates)
+    return told + "".join(f", {n} {name}" for name, n in counts.items() if n or name == "refused")
 
 
 def apart(state: NodeState, peer: Peer) -> str:

@@ -47,7 +47,10 @@ def test_a_message_is_question_and_best_answer_under_the_original_s_id() -> None
         "node": animal_name("QmA"),
         "node_id": "QmA",
         "message": "What is 7 + 7?...14",
+        "asked": 14,
     }
+    (told,) = gossip.hear((), heard)
+    assert gossip.parts(told) == ("What is 7 + 7?", "14")
     assert gossip.heard([], task_of, 3, 0) is None
     doubted = gossip.heard([group("QmA", 7, "14")], task_of, 3, 0, unsigned={"QmA"})
     assert doubted is not None
@@ -92,6 +95,20 @@ def test_the_state_is_bounded_and_the_feed_newest_first(
     assert {each.round for each in gossip.feed(state, since_round=last)} <= {last}
     if len({each.node_id for each in state}) <= gossip.MAX_PEERS:
         assert len(feed) == len(state)
+
+
+@given(st.text(max_size=300), HOSTILE, st.none() | st.integers() | st.text() | st.booleans())
+def test_the_question_ends_where_it_ended_and_nowhere_else(
+    question: str, answer: str, claimed: object
+) -> None:
+    task = TaskId("sums", 1, 1)
+    told = gossip.message(group("QmA", 1, answer), Task(task, question, "x"), 3, 0)
+    (read,) = gossip.hear((), events.GossipHeard(round=3, messages=[told]))
+    asked, rest = gossip.parts(read)
+    assert asked == told["message"][: told["asked"]]
+    assert answer.startswith(rest.removesuffix("…")) or not asked
+    (odd,) = gossip.hear((), events.GossipHeard(round=3, messages=[{**told, "asked": claimed}]))
+    assert gossip.parts(odd) in (("", odd.message), gossip.parts(read)) or type(claimed) is int
 
 
 def test_which_peers_are_heard_changes_from_round_to_round() -> None:

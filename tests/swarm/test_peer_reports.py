@@ -11,6 +11,8 @@ import pytest
 
 from core import cli, events
 from core.gate.admission import REASONS
+from core.gate.fates import fate
+from core.gate.quarantine import LAPSE, WEIGHTS
 from core.home import Home
 from core.journal import Journal
 from core.net.names import animal_name
@@ -89,7 +91,8 @@ def test_the_table_tells_who_was_used_and_who_was_refused(
     (bob,) = (line for line in lines if BOB in line)
     assert "0/4" in bob
     assert bob.endswith("(quarantine)")
-    assert "2 schedule" in lines[-1]
+    (total,) = (line for line in lines if line.startswith("refused in all"))
+    assert "2 schedule" in total
     found = json.loads(told("peers", "--json"))
     assert found["rejected"] == {"schedule": 2, "size": 1, "made_up": 1, "malformed": 1}
     rows = {(row["peer_id"], row["signed"]): row for row in found["peers"]}
@@ -110,13 +113,33 @@ def test_why_explains_every_reason_in_a_sentence(met: Home, told: Callable[..., 
     assert "\x1b" not in text
     assert "\u202e" not in text
     clean = told("peers", "--why", ALICE)
-    assert "12 ms away" in clean
-    assert "Nothing that it sent was refused." in clean
+    assert "fetched in 12 ms" in clean
+    assert "Nothing that it sent was refused or left over." in clean
     assert "Unsigned in its name, and counted apart: 4 offered, 0 admitted, 1 refused." in clean
     data = json.loads(told("peers", "--json", "--why", BOB))
     assert [row["count"] for row in data["why"]] == [2, 1, 1]
     assert data["why"][0]["meaning"] == REASONS["schedule"]
     assert data["peer"]["quarantine"]["reason"] == "size"
+
+
+def test_what_was_only_not_needed_is_not_called_refused(
+    home: Home, told: Callable[..., str]
+) -> None:
+    reasons = ["quota", "quota", "no_signal", "timeout", "implausible"]
+    write(home, [seen(ALICE, groups=8), *(refused(ALICE, reason) for reason in reasons)])
+    (line,) = (line for line in told("peers").splitlines() if ALICE in line)
+    assert line.split("3/8")[1].split()[:3] == ["1", "3", "1"], "refused, spare, missed"
+    why = told("peers", "--why", ALICE)
+    assert "8 offered, 3 admitted, 1 refused, 3 spare, 1 missed" in why
+    assert why.index("refused: ") < why.index("1 x implausible") < why.index("spare: ")
+    row = json.loads(told("peers", "--json"))["peers"][0]
+    assert [row[name] for name in ("refused", "spare", "missed", "rejected")] == [1, 3, 1, 5]
+
+
+def test_every_reason_that_costs_a_strike_but_a_lapse_is_a_fault() -> None:
+    for reason in REASONS:
+        fault = WEIGHTS.get(reason, 0.0) > LAPSE or reason == "quarantine"
+        assert (fate(reason) == "refused") == fault, reason
 
 
 def test_whom_a_person_means(met: Home, told: Callable[..., str]) -> None:

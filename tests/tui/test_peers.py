@@ -131,7 +131,7 @@ async def test_all_ranks_come_from_the_file_and_are_found_sorted_and_copied(home
     support.save(home, ranked)
     async with running(home, [*begin(), *support.swarm(400)], NOW) as (app, pilot, _):
         screen = await press(pilot, "n")
-        assert "400 in the leaderboard" in screen
+        assert "400 known · 400 ranked · 30 met" in screen
         view = await all_ranks(pilot, 400)
         assert "ranks follow" not in capture.text_of(app)
         assert "400 of 400" in (await press(pilot, "end"))
@@ -167,7 +167,7 @@ async def test_details_tell_all_that_is_known(home: Home) -> None:
         assert "7 refused" in (await press(pilot, "x"))
         screen = await press(pilot, "end")
         assert REASONS["schedule"][:40] in screen
-        assert "the last time: the task of another peer" in screen
+        assert "The last time: the task of another peer" in screen
         await press(pilot, "y", "escape")
         assert app.clipboard == BAD
         assert isinstance(app.screen, PeersScreen)
@@ -240,7 +240,7 @@ async def test_a_damaged_or_foreign_file_costs_only_the_later_ranks(home: Home, 
         assert isinstance(view, PeersScreen)
         await settle(pilot, lambda: app.tick() is None and view._kept.swarm == SWARM)
         screen = await press(pilot, "x")
-        assert "300 in the leaderboard" in screen
+        assert "300 ranked" in screen
         assert ("cannot be read" in screen) == (text == "{")
         assert "of 100" in screen or "of 1" in screen
 

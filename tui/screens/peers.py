@@ -91,7 +91,7 @@ class PeersScreen(SectionsScreen):
             held.add_class("mover")
             held.note = draw_peers.NOBODY_HELD
             yield held
-            yield Lines(draw_peers.refused, id="refused")
+            yield Lines(draw_peers.left_out, id="refused")
         with Vertical(id=BOX + "gossip", classes="section"):
             feed = Feed(draw_peers.gossip_rows, id="feed")
             feed.add_class("mover")
@@ -153,8 +153,7 @@ class PeersScreen(SectionsScreen):
         if self.in_view("quarantine"):
             held = self.query_one("#held-table", Table)
             held.show(draw_peers.HeldSource(derive.held(state, now)))
-            counts = sorted(state.rejected.items(), key=lambda item: -item[1])
-            self.query_one("#refused", Lines).show(tuple(counts))
+            self.query_one("#refused", Lines).show(derive.left_out(state))
         if self.in_view("gossip"):
             self.feed.show(state.gossip)
         for table in self.query(Table):
@@ -174,7 +173,7 @@ class PeersScreen(SectionsScreen):
             self._rows = derive.roster(kept, board, state.peers, own, before)
             self._by_account = {row.account: row for row in self._rows}
         moment = time.monotonic()
-        live = self._order.column in ("seen", "ms", "used", "refused")
+        live = self._order.column in ("seen", "ms", "used", "refused", "spare", "missed")
         rows, order, peers = self._drawn
         stale = live and peers is not state.peers and moment - self._sorted_at >= RESORT_S
         if rows is not self._rows or order != self._order or stale:
