@@ -11,7 +11,7 @@ from rich.text import Text
 from core import events
 from core.fold import replay
 from tests.tui.support import ACCOUNT, START, begin, history, now_of
-from tui import derive, derive_rollouts, draw, draw_rollouts
+from tui import derive, derive_rollouts, draw_dashboard, draw_panes, draw_rollouts
 from tui.draw import Pen
 from tui.glyphs import ASCII, UNICODE
 from tui.palette import Palette
@@ -61,11 +61,11 @@ def hostile() -> list[events.Event]:
 def drawings(recorded: list[events.Event], width: int, pen: Pen, now: float) -> dict[str, Text]:
     state = replay(recorded)
     return {
-        "headline": draw.headline(derive.headline(state, now), width, pen),
-        "round": draw.round_line(derive.round_view(state, now), width, pen),
-        "peers": draw.peers(derive.peers_view(state, now), width, pen),
-        "ledger": draw.ledger(derive.ledger_view(state), width, pen),
-        "status": draw.status(derive.status_view(state, ACCOUNT, 1.0, now), width, pen),
+        "headline": draw_dashboard.headline(derive.headline(state, now), width, pen),
+        "round": draw_dashboard.round_line(derive.round_view(state, now), width, pen),
+        "peers": draw_panes.peers(derive.peers_view(state, now), width, pen),
+        "ledger": draw_panes.ledger(derive.ledger_view(state), width, pen),
+        "status": draw_dashboard.status(derive.status_view(state, ACCOUNT, 1.0, now), width, pen),
         "rollouts": draw_rollouts.group(derive_rollouts.rows(state)[0], width, pen)
         if state.rollouts
         else Text(),
@@ -90,7 +90,7 @@ def test_every_row_keeps_within_its_width(kind: str, width: int, pen: str) -> No
 def test_the_verdict_is_a_word_and_a_sign(level: str) -> None:
     from tui.views import Headline
 
-    text = draw.headline(Headline(level, "because", "do this"), 80, PENS["ascii"]).plain
+    text = draw_dashboard.headline(Headline(level, "because", "do this"), 80, PENS["ascii"]).plain
     assert level.upper() in text
     assert "because" in text
     assert "do this" in text
@@ -99,7 +99,9 @@ def test_the_verdict_is_a_word_and_a_sign(level: str) -> None:
 def test_cut_text_ends_in_an_ellipsis() -> None:
     from tui.views import Headline
 
-    text = draw.headline(Headline("down", "a reason that is long " * 9), 60, PENS["unicode"])
+    text = draw_dashboard.headline(
+        Headline("down", "a reason that is long " * 9), 60, PENS["unicode"]
+    )
     assert text.plain.split("\n")[0].endswith("…")
 
 
@@ -134,5 +136,5 @@ def test_no_colour_is_left_without_colour() -> None:
 def test_a_disabled_room_says_so() -> None:
     state = replay(history(1))
     pen = PENS["unicode"]
-    assert "chain.enabled" in draw.ledger(derive.ledger_view(state, False), 80, pen).plain
-    assert "net.enabled" in draw.peers(derive.peers_view(state, START, False), 80, pen).plain
+    assert "chain.enabled" in draw_panes.ledger(derive.ledger_view(state, False), 80, pen).plain
+    assert "net.enabled" in draw_panes.peers(derive.peers_view(state, START, False), 80, pen).plain

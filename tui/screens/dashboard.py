@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Static, Tab, Tabs
 
 from core.state import NodeState
-from tui import derive, draw, keys
+from tui import derive, draw_dashboard, draw_panes, keys
 from tui.log_buffer import LogBuffer
 from tui.text import clean
 from tui.widgets.chart import Chart
@@ -55,8 +55,8 @@ class Dashboard(Screen[None]):
         self._chart_key: object = None
 
     def compose(self) -> ComposeResult:
-        yield Lines(draw.headline, id="headline")
-        yield Lines(draw.round_line, id="round")
+        yield Lines(draw_dashboard.headline, id="headline")
+        yield Lines(draw_dashboard.round_line, id="round")
         yield Tabs(
             *(Tab(f"{n} {title}", id=name) for n, (name, title) in enumerate(PANES.items(), 1)),
             id="tabs",
@@ -68,13 +68,13 @@ class Dashboard(Screen[None]):
                 with Vertical(id="reward", classes="box"):
                     yield Chart("reward-chart")
             with Pane(id="peers", classes="pane box"):
-                yield Lines(draw.peers, id="peers-list")
+                yield Lines(draw_panes.peers, id="peers-list")
             with Pane(id="rewards", classes="pane box"):
-                yield Lines(draw.ledger, id="ledger")
+                yield Lines(draw_panes.ledger, id="ledger")
             with Vertical(id="log", classes="pane box"):
                 yield LogView(self._log, id="log-tail")
                 yield Static(id="log-behind", markup=False)
-        yield Lines(draw.status, id="status")
+        yield Lines(draw_dashboard.status, id="status")
         yield KeyBar("dashboard")
 
     def on_mount(self) -> None:

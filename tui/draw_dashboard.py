@@ -1,0 +1,140 @@
+"""The lines of the dashboard: verdict, round and status. Views in, `rich.text.Text` out; pure.
+
+Each keeps within the width it is given; what is least needed goes first.
+"""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from tui import views
+from tui.draw import Pen, bounded, line
+from tui.text import count, duration, mebibytes, middle, nearest, number
+
+WORDS = {
+    "start": "Starting",
+    "sample": "Sampling answers",
+    "publish": "Publishing rollouts",
+    "gather": "Gathering rollouts",
+    "admit": "Checking rollouts",
+    "update": "Updating the model",
+    "account": "Recording the round",
+    "save": "Saving a checkpoint",
+    "eval": "Evaluating",
+    "wait": "Waiting",
+    "paused": "Paused",
+}
+"""A phase in a person's words."""
+
+BAR_WIDTH = 24
+
+
+def headline(view: views.Headline, width: int, pen: Pen) -> Text:
+    """Two lines: the verdict with its reason, and what to do next."""
+    text = line()
+    style = pen.palette.level(view.level) or pen.palette.accent
+    word = f" {pen.glyphs.status(view.level)} {view.level.upper()}  "
+    text.append(word, f"bold {style}")
+    text.append(pen.fit(pen.safe(view.reason), width - cell_len(word)), "bold")
+    text.append("\n")
+    if view.next_step:
+        lead = f" {pen.glyphs.arrow} "
+        text.append(lead + pen.fit(pen.safe(view.next_step), width - cell_len(lead)))
+    return text
+
+
+def bar(fraction: float | None, width: int, pen: Pen) -> Text:
+    text = line()
+    filled = 0 if fraction is None else min(width, nearest(width * fraction))
+    text.append(pen.glyphs.full * filled, pen.palette.accent)
+    text.append(pen.glyphs.empty * (width - filled), pen.palette.muted)
+    return text
+
+
+def round_line(view: views.RoundView, width: int, pen: Pen) -> Text:
+    """Two lines: the round with its phase and progress; the figures that matter."""
+    dim, text = pen.palette.label, line()
+    head = f" Round {view.round}" if view.round is not None else " No round yet"
+    text.append(head, "bold")
+    if view.round is not None:
+        text.append(f" stage {view.stage}", dim)
+    phase = "Paused" if view.paused else WORDS.get(view.phase, pen.safe(view.phase, 30))
+    times = _times(view)
+    text.append("  ")
+    text.append(pen.column(phase, 19), pen.palette.accent)
+    bar_width = min(BAR_WIDTH, width - cell_len(text.plain) - cell_len(times) - 4)
+    if bar_width >= 6 and view.phase not in ("", "wait", "start") and not view.paused:
+        text.append(" ")
+        text.append_text(bar(view.fraction, bar_width, pen))
+    text.append("  ")
+    text.append(times, dim)
+    if view.detail and (left := width - cell_len(text.plain) - 3) > 8:
+        text.append(" " + pen.fit(pen.safe(view.detail), left), dim)
+    text.append("\n")
+    text.append_text(figures(view, width, pen))
+    return bounded(text, width, pen)
+
+
+def _times(view: views.RoundView) -> str:
+    if view.paused or not view.phase:
+        return ""
+    if view.phase == "wait":
+        return f"for {duration(view.elapsed_s)}"
+    told = duration(view.elapsed_s)
+    if view.expected_s and view.expected_s >= 0.5:
+        told += f" of about {duration(view.expected_s)}"
+    if view.total:
+        told = f"{100 * min(view.done, view.total) // view.total:3d} %  {told}"
+    return told
+
+
+def figures(view: views.RoundView, width: int, pen: Pen) -> Text:
+    parts: list[tuple[str, str]] = []
+    if view.stopping:
+        parts.append(("stopping", "after this round"))
+    parts.append(("reward", number(view.reward)))
+    if view.swarm_reward is not None:
+        parts.append(("swarm", number(view.swarm_reward)))
+    parts.append(("loss", number(view.loss, 4)))
+    parts.append(("confirmed", f"{view.confirmed}/{view.trained}"))
+    if view.next_in_s is not None:
+        parts.append(("next within", duration(view.next_in_s)))
+    text = line()
+    for label, value in parts:
+        piece = f" {label} {value} "
+        if cell_len(text.plain) + cell_len(piece) > width:
+            break
+        text.append(f" {label} ", pen.palette.label)
+        text.append(f"{value} ")
+    return text
+
+
+def status(view: views.StatusView, width: int, pen: Pen) -> Text:
+    """The bottom line; what is least needed goes first when it is narrow."""
+    speed = "-" if view.tokens_per_s is None else f"{count(view.tokens_per_s)} tok/s"
+    memory = "-" if view.rss_mib is None else mebibytes(view.rss_mib)
+    parts = [
+        pen.safe(view.model.rstrip("/").rsplit("/", 1)[-1], 40),
+        pen.safe(view.name, 40),
+        speed,
+        memory,
+        middle(pen.safe(view.account), 9, pen.glyphs.ellipsis) if view.account else "no account",
+        f"queue {view.queue}",
+    ]
+    if view.console_kb_s is not None:
+        parts.append(
+            f"{view.console_kb_s:.0f} KB/s"
+            if view.console_kb_s >= 10
+            else f"{view.console_kb_s:.1f} KB/s"
+        )
+    if view.backup:
+        parts.append(view.backup)
+    between = f" {pen.glyphs.dot} "
+    if cell_len(between.join(parts)) + 2 > width:
+        between = "  "
+    while len(parts) > 2 and cell_len(between.join(parts)) + 2 > width:
+        parts.pop()
+    return Text(
+        " " + pen.fit(between.join(parts), width - 2), pen.palette.label, no_wrap=True, end=""
+    )
