@@ -67,8 +67,8 @@ class Away:
 
     @property
     def worth_telling(self) -> bool:
-        happened = self.rounds or self.restarts or self.crashes or self.incidents
-        return self.seconds >= AWAY_S and bool(happened)
+        happened = self.rounds or self.restarts or self.incidents
+        return bool(self.crashes or (self.seconds >= AWAY_S and happened))
 
 
 def look(state: NodeState, now: float) -> Look:
@@ -132,6 +132,20 @@ def _more(then: int | None, now: int | None) -> int | None:
 def lives(journal: Journal) -> list[events.Event]:
     """The starts and ends of this home's node, oldest first, as far back as it matters."""
     return journal.tail(MAX_LIVES, [events.NodeStarted.NAME, events.NodeStopped.NAME])
+
+
+def ended_unasked(journal: Journal) -> events.Incident | None:
+    """What to tell when the last life of this home's node has no end; asked before the next."""
+    last = journal.tail(1, [events.NodeStarted.NAME, events.NodeStopped.NAME])
+    if not last or not isinstance(last[0], events.NodeStarted):
+        return None
+    return events.Incident(
+        code="ended_unasked",
+        what="the node ended last time without being asked to",
+        why="it was killed, it crashed, or the machine went off",
+        next_step="Nothing to do: it goes on from its newest checkpoint, and what counted stays",
+        level="info",
+    )
 
 
 # --- the file ---------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 
 import core
-from core import events, free_memory, grpo_settings, logs, narrate, pools, supervisor
+from core import away, events, free_memory, grpo_settings, logs, narrate, pools, supervisor
 from core.account.unlock import Unlocked
 from core.chain_room import ChainRoom, LocalClock
 from core.commands import Commands
@@ -80,6 +80,7 @@ class Node:
             note = backup_note(self.home, self.identity.peer_id)
             backed_up = note.time if note else None
             self._journal = Journal(self.home.db, self.bus)
+            fell = away.ended_unasked(self._journal)
             self._journal.start()
         except BaseException:
             self._release()
@@ -100,6 +101,8 @@ class Node:
                 settings=grpo_settings.of(self.config),
             )
         )
+        if fell is not None:
+            self.emit(fell)
         self._worker.start()
 
     @property

@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from hypothesis import settings
 
 from core.home import Home
+
+settings.register_profile("waggle", deadline=None)  # a busy machine is no failure
+settings.load_profile("waggle")
 
 T = TypeVar("T")
 

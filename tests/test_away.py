@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from core import away, events
 from core.fold import replay
+from core.home import Home
+from core.journal import Journal
 from core.state import NodeState
 from tests.tui.support import START, begin, history, now_of, round_events
 
@@ -69,6 +71,28 @@ def test_counters_of_another_swarm_are_not_subtracted() -> None:
 def test_starts_and_crashes(lives: list[events.Event], restarts: int, crashes: int) -> None:
     told = away.between(away.Look(10), NodeState(), lives, 100)
     assert (told.restarts, told.crashes) == (restarts, crashes)
+
+
+def test_a_crash_is_told_however_soon_somebody_looks() -> None:
+    told = away.between(away.Look(10), NodeState(), [started(1)], 12)
+    assert told.worth_telling
+    assert not away.between(away.Look(10), NodeState(), [started(1), stopped(11)], 12).worth_telling
+
+
+@pytest.mark.parametrize(
+    ("past", "told"),
+    [([], False), ([started(1)], True), ([started(1), stopped(2)], False)],
+)
+def test_a_node_knows_that_it_ended_unasked(
+    home: Home, past: list[events.Event], told: bool
+) -> None:
+    bus = events.EventBus()
+    journal = Journal(home.db, bus)
+    journal.start()
+    for event in past:
+        bus.emit(event)
+    journal.close()
+    assert (away.ended_unasked(Journal(home.db, events.EventBus())) is not None) == told
 
 
 def test_incidents_since_then_newest_first() -> None:
