@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from core.net.exchange import StreamExchange
 from core.net.identity import Identity, load_or_create
@@ -19,9 +18,6 @@ from core.net.peers import PeerBook
 from core.net.records import Record
 from core.protocols import Gathered
 from core.rollouts import Rollout, RolloutGroup, TaskId
-
-settings.register_profile("busy-machine", deadline=None)
-settings.load_profile("busy-machine")
 
 
 @dataclass
