@@ -238,7 +238,7 @@ CASES = [
         "no signal at all",
         told_doctor(frac_reward_zero_std=0.97, solved_none=0.97, solved_all=0.0),
         "degraded",
-        "97 % of the groups teach nothing, in 97 % none is right",
+        "97 % of this node's groups teach nothing, in 97 % none is right",
     ),
     (
         "sampler and trainer disagree",

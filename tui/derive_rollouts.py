@@ -13,7 +13,7 @@ from itertools import groupby
 
 from core.events import RolloutShown
 from core.gate.admission import REASONS
-from core.gate.quarantine import LAPSE, WEIGHTS
+from core.gate.fates import fate
 from core.grpo_doctor import diagnose
 from core.state import NodeState
 from tui.draw_facts import Fact, Heading, Line
@@ -36,8 +36,11 @@ MEANINGS = {
 }
 NOBODY = ""
 """Stands for a group where there is none."""
-NO_SCORE = "not scored: it was refused before that"
+NO_SCORE = "not scored: what became of it was clear before"
 ACCEPTED = ("trained", "spare")
+FATES = {"refused": "Refused", "spare": "Not needed", "missed": "Missed"}
+WORDS = {"spare": "not drawn", "quota": "not needed", "no_signal": "no signal"}
+"""Outcomes in two words; the others are their own word."""
 
 
 @dataclass(frozen=True)
@@ -65,30 +68,34 @@ class Row:
         return "no_signal" if self.event.best_reward == self.event.worst_reward else "trained"
 
     @property
-    def refused(self) -> bool:
+    def left_out(self) -> bool:
+        """Another's, and not let in: for a fault, or for no need of it."""
         return not self.mine and self.outcome not in ACCEPTED
+
+    @property
+    def refused(self) -> bool:
+        """For a fault."""
+        return self.left_out and fate(self.outcome) == "refused"
 
     @property
     def words(self) -> str:
         """What became of it, in two words."""
         if self.outcome == "trained":
             return "trained on" if self.mine else "accepted"
-        if self.outcome == "spare":
-            return "not drawn"
-        return "no signal" if self.outcome == "no_signal" and self.mine else self.outcome
+        return WORDS.get(self.outcome, self.outcome)
 
     @property
     def level(self) -> str:
-        """What costs a peer no strike is no fault of it."""
-        if self.refused and WEIGHTS.get(self.outcome, 0.0) > LAPSE:
+        if self.refused:
             return "failed"
         return "confirmed" if self.outcome == "trained" else "pending"
 
     @property
     def meaning(self) -> str:
         """The outcome in a sentence, with its detail."""
-        if self.refused:
-            text = f"Refused ({self.outcome}): {REASONS.get(self.outcome, 'for another reason.')}"
+        if self.left_out:
+            why = REASONS.get(self.outcome, "for another reason.")
+            text = f"{FATES[fate(self.outcome)]} ({self.outcome}): {why}"
         else:
             text = MEANINGS.get(self.outcome, "")
         return f"{text} ({self.event.detail})" if self.event.detail else text

@@ -16,6 +16,7 @@ from core import events
 from core.fold import replay
 from core.fold_rollouts import MAX_SHOWN
 from core.gate.admission import REASONS
+from core.gate.fates import fate
 from core.home import Home
 from tests.event_strategies import of_type
 from tests.tui.conftest import running, settle
@@ -50,14 +51,14 @@ def test_rows_are_newest_round_first_and_say_whose_they_are() -> None:
         (3, "this node", "trained on"),
         (3, "this node", "no signal"),
         (3, OTHERS[OTHER], "accepted"),
-        (3, OTHERS[OTHER], "no_signal"),
+        (3, OTHERS[OTHER], "no signal"),
         (3, "odd iron newt", "schedule"),
     ]
     assert [row.round for row in found] == sorted((row.round for row in found), reverse=True)  # type: ignore[type-var]
 
 
 @pytest.mark.parametrize(
-    ("name", "many"), [("all", 23), ("own", 12), ("others", 6), ("refused", 5), ("silent", 9)]
+    ("name", "many"), [("all", 23), ("own", 12), ("others", 9), ("refused", 2), ("silent", 9)]
 )
 def test_each_filter_keeps_its_own(name: str, many: int) -> None:
     assert len(derive.chosen(rows(6), name)) == many
@@ -72,8 +73,8 @@ def test_a_search_looks_at_all_of_a_group() -> None:
 
 
 def test_the_nearest_round_is_the_one_itself_or_the_one_before() -> None:
-    found = derive.chosen(rows(6), "refused")
-    assert [found[derive.nearest(found, n) or 0].round for n in (5, 4, 3, 99, 0)] == [5, 3, 3, 6, 1]
+    found = derive.chosen(rows(9), "refused")
+    assert [found[derive.nearest(found, n) or 0].round for n in (5, 4, 3, 99, 0)] == [3, 3, 3, 9, 3]
     assert derive.nearest((), 3) is None
 
 
@@ -81,10 +82,12 @@ def test_the_nearest_round_is_the_one_itself_or_the_one_before() -> None:
 def test_a_refusal_says_what_it_means(reason: str) -> None:
     event = shown(4, START, peer_id=OTHER, outcome=reason, detail="because 7")
     row = derive.rows(replay([*begin(), event]))[0]
-    assert row.refused
+    assert row.left_out
     assert REASONS[reason] in row.meaning
     assert "because 7" in row.meaning
-    assert row in derive.chosen((row,), "refused")
+    assert row.refused == (fate(reason) == "refused") == row.meaning.startswith("Refused")
+    assert row in derive.chosen((row,), "refused" if row.refused else "others")
+    assert (row.level == "failed") == row.refused
 
 
 def test_what_an_earlier_version_told_is_still_shown() -> None:
