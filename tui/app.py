@@ -87,6 +87,7 @@ class WaggleApp(App[str]):
         self._ticks: Timer | None = None
         self.subscription: events.Subscription | None = None
         self.failure: WaggleError | None = None
+        """Why there is no node, or none that ever trained."""
         self._herald = Herald()
         self.greeting = Greeting(self)
         console = effective.config.console if effective is not None else None
@@ -141,7 +142,8 @@ class WaggleApp(App[str]):
     async def on_onboarding_screen_finished(self, event: OnboardingScreen.Finished) -> None:
         error = starting.take_first_config(self, event.unlocked)
         if error is not None:
-            self._fail(error)
+            self.failure = error
+            self.tick()
             return
         self.pop_screen()
         self._open_dashboard()
@@ -153,27 +155,18 @@ class WaggleApp(App[str]):
 
     def tick(self) -> None:
         """Take what is new, fold it, repaint what changed, and see whether the node has ended."""
-        if self.failure is not None:
-            failure, self.failure = self.failure, None
-            self.node = None
-            self._fail(failure)
-            return
         ticker.take(self)
         self.meter.measure()
-        if self.node is not None:
-            self.greeting.tick()
         if self.ending.over:
             self.exit("stopped")
             return
         self.ending.notice()
-        from tui import derive
-
-        self.headline = derive.headline(self.state, self.clock(), self.starting)
+        self.headline = ticker.headline(self)
         how = self.effective.config.console.notify if self.effective is not None else "off"
         self._herald.tell(self._driver, self.headline, self.state, how, self.clock())
-        show = getattr(self.screen, "show_state", None) if self._screen_stack else None
-        if show is not None:
-            show()
+        ticker.show(self)
+        if self.node is not None:
+            self.greeting.tick()  # over what is drawn by now
 
     async def on_event(self, event: Event) -> None:
         if isinstance(event, InputEvent) and not self._screen_stack:
@@ -256,13 +249,6 @@ class WaggleApp(App[str]):
     async def action_quit(self) -> None:
         """Textual's own quit key asks as well."""
         self.ending.ask()
-
-    def _fail(self, error: WaggleError) -> None:
-        from tui.screens.failure import FailureScreen
-
-        self.starting = ""
-        self.headline = Headline("down", error.what, error.next_step)
-        self.push_screen(FailureScreen(error))
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
         if self.canvas.draw(renderable):

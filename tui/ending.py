@@ -11,6 +11,8 @@ import signal
 import threading
 from typing import TYPE_CHECKING
 
+from core.errors import WaggleError
+from core.incidents import as_bug
 from tui.node_like import NodeLike
 from tui.terminal import TerminalDriver
 
@@ -34,6 +36,7 @@ class Ending:
         """The node ended by itself; the screen stays, and says why."""
         self._stopped = threading.Event()
         self._lost = False
+        self._told = False
 
     def listen(self, driver: TerminalDriver) -> None:
         """A terminal that goes away, and the signals that ask for an end."""
@@ -48,12 +51,23 @@ class Ending:
         return self._stopped.is_set()
 
     def notice(self) -> None:
-        """A worker that ended unasked is closed, so that its last events and its lock are freed."""
-        node = self._app.node
-        if node is None or self._app.starting or self.stopping or self.ended or node.running:
-            return
-        self.ended = True
-        threading.Thread(target=node.close, name="node-close", daemon=True).start()
+        """A worker that ended unasked is closed, so that its last events and its lock are freed.
+
+        Why a node did not start, or ended before it trained at all, is told on a page of its own;
+        later there is something to look at, and the verdict says why.
+        """
+        app, node = self._app, self._app.node
+        if node is not None and not (app.starting or self.stopping or self.ended or node.running):
+            self.ended = True
+            threading.Thread(target=node.close, name="node-close", daemon=True).start()
+            if app.state.last_round is None and node.error is not None:
+                error = node.error
+                app.failure = error if isinstance(error, WaggleError) else as_bug(error)
+        if app.failure is not None and not self._told:
+            from tui.screens.failure import FailureScreen
+
+            self._told, app.starting = True, ""
+            app.push_screen(FailureScreen(app.failure))
 
     def ask(self) -> None:
         """Say what quitting costs, then do what was answered."""

@@ -63,7 +63,7 @@ def _build(app: WaggleApp) -> None:
         node.start()
         app.starting = ""
     except WaggleError as error:
-        app.failure = error
+        app.node, app.failure = None, error
     except Exception as error:
         logger.exception("the node did not start")
-        app.failure = as_bug(error)
+        app.node, app.failure = None, as_bug(error)

@@ -1,4 +1,4 @@
-"""What a tick takes in: the node's new events, folded, and the console's own bytes, counted."""
+"""What a tick does: takes in the node's new events, lets the screens draw, counts its bytes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from core import events
 from core.state import NodeState
 from tui.log_buffer import LogBuffer
 from tui.terminal import Tty
+from tui.views import Headline
 
 if TYPE_CHECKING:
     from tui.app import WaggleApp
@@ -34,6 +35,25 @@ def folded(state: NodeState, subscription: events.Subscription, log: LogBuffer) 
         if isinstance(event, events.LogLine):
             log.add(event)
     return state
+
+
+def headline(app: WaggleApp) -> Headline:
+    """The verdict; of a node that there is not, why."""
+    from tui import derive
+
+    if (failure := app.failure) is not None:
+        return Headline("down", failure.what, failure.next_step)
+    return derive.headline(app.state, app.clock(), app.starting)
+
+
+def show(app: WaggleApp) -> None:
+    """Let every screen that is in sight draw: a page, and before it the question over it."""
+    for screen in reversed(app.screen_stack if app._screen_stack else ()):
+        draw = getattr(screen, "show_state", None)
+        if draw is not None:
+            draw()
+        if not screen.is_modal:
+            return
 
 
 def account_of(state: NodeState) -> str | None:

@@ -1,7 +1,7 @@
 """What the panes show, as plain data. Pure: no widget, no clock, no terminal.
 
 Each view is a frozen dataclass, so that a pane can compare it with what it drew last and stay
-quiet when nothing changed. `tui/derive.py` makes them from `NodeState`; `tui/draw.py` draws them.
+quiet when nothing changed. `tui/derive.py` makes them from `NodeState`; `tui/draw_*.py` draw them.
 """
 
 from __future__ import annotations

@@ -265,3 +265,36 @@ async def test_capture_writes_svg_and_text(home: Home, tmp_path: Path) -> None:
         svg, txt = capture.save(app, tmp_path / "shots", "dashboard")
     assert svg.read_text().startswith("<svg")
     assert len(txt.read_text().splitlines()) == 24
+
+
+async def test_a_node_that_ends_before_it_trained_is_told_on_a_page_of_its_own(home: Home) -> None:
+    async with running(home, begin()[:3], START + 1) as (app, pilot, node):
+        node.error = StorageError("There is no model folder /m", "it is not there", "Name another")
+        node.ended.set()
+        app.tick()
+        await settle(pilot, lambda: isinstance(app.screen, FailureScreen))
+        shown = capture.text_of(app)
+        for sentence in ("There is no model folder /m.", "It is not there.", "Name another."):
+            assert sentence in shown
+        assert "first finished round" not in shown
+        assert app.headline.level == "down"
+        await settle(pilot, lambda: node.asked == ["close"])
+        await pilot.press("enter")
+    assert app.return_value == "left"
+
+
+async def test_no_pane_says_that_nothing_happened_before_history_is_read(home: Home) -> None:
+    app = WaggleApp(home, effective(home), node_factory=lambda e, h: ReplayNode([]), ticking=False)
+    app._start_node = lambda: None  # type: ignore[method-assign]
+    async with app.run_test(size=(140, 40)) as pilot:
+        app.tick()
+        await pilot.pause()
+        shown = capture.text_of(app)
+        assert "STARTING" in shown
+        assert "finished" not in shown
+        assert "Nobody" not in shown
+        app.starting = ""
+        app.tick()
+        await pilot.pause()
+        assert "The first finished round" in capture.text_of(app)
+        assert app.focused is None

@@ -45,7 +45,7 @@ class Dashboard(Screen[None]):
 
     KEY_SCOPE = "dashboard"
     BINDINGS = keys.bindings("dashboard")
-    AUTO_FOCUS = None
+    AUTO_FOCUS = ""  # None would be the app's: the first pane, where nobody put the focus
 
     def __init__(self, log: LogBuffer) -> None:
         super().__init__()
@@ -149,6 +149,8 @@ class Dashboard(Screen[None]):
         self.query_one("#round", Lines).show(derive.round_view(state, now, stopping))
         account, kb_s = app.account, app.kb_s  # type: ignore[attr-defined]
         self.query_one("#status", Lines).show(derive.status_view(state, account, kb_s, now))
+        if app.starting and not state.updated:  # type: ignore[attr-defined]
+            return  # not read yet: empty panes would say that nothing ever happened
         if self._due("peers"):
             view = derive.peers_view(state, now, net_on)
             self.query_one("#peers-list", Lines).show(view)
@@ -189,6 +191,8 @@ class Dashboard(Screen[None]):
         self._chart_key, self._kept = key, series  # kept: an id is only good while its object is
         loss.show(derive.loss_chart(state, loss.columns))
         reward.show(derive.reward_chart(state, reward.columns))
+        if not any(each.count for each in series):
+            self._drawn.pop("charts", None)  # the first point does not wait its turn
 
     # --- actions ------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from tui.widgets.key_bar import KeyBar
 
 
 class FailureScreen(ModalScreen[None]):
-    """Nothing runs behind it; leaving it leaves Waggle."""
+    """Nothing runs behind it, and nothing shows; leaving it leaves Waggle."""
 
     BINDINGS = keys.bindings("failure")
 
@@ -25,9 +25,18 @@ class FailureScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="question"):
-            yield Static(Text(clean(self.error.what)), classes="question")
+            yield Static(Text(whole(self.error.what)), classes="question")
             if self.error.why:
-                yield Static(Text(clean(self.error.why)), classes="about")
+                yield Static(Text(whole(self.error.why)), classes="about")
             if self.error.next_step:
-                yield Static(Text(clean(self.error.next_step)), id="cost")
+                yield Static(Text(whole(self.error.next_step)), id="cost")
         yield KeyBar("failure")
+
+
+def whole(words: str) -> str:
+    """A part of an error as a sentence of its own: `one node per home` is a clause elsewhere."""
+    text = clean(words).strip()
+    first = text.split(" ")[0]
+    if first.isalpha():  # neither a path nor the name of a setting
+        text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) or not text else f"{text}."

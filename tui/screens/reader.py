@@ -16,8 +16,12 @@ class Reader(Screen[None]):
     """A title, a body that scrolls, a footer. Subclasses give the body."""
 
     BINDINGS = keys.bindings("reader")
-    AUTO_FOCUS = None
+    AUTO_FOCUS = ""
     TITLE_TEXT = ""
+    DEFAULT_CSS = """
+    Reader VerticalScroll { scrollbar-gutter: stable; }
+    """
+    """Lines are as long before they need a scrollbar as they are with one."""
 
     def compose(self) -> ComposeResult:
         yield Static(self.TITLE_TEXT, classes="page-title", markup=False)
