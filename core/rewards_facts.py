@@ -15,8 +15,10 @@ from core.rewards_figures import Figures
 from core.rewards_words import (
     MEANINGS,
     STAGES,
+    UNCONFIRMED,
     differs,
-    ether,
+    money,
+    passes,
     reward_difference,
     rounds_left,
     short,
@@ -49,13 +51,31 @@ class Stage:
 class Side:
     """One counter, here and at the coordinator; None: not known or not counted there.
 
-    why: (amount, reason) that lead from here to there.
+    why: (amount, reason) that lead from here to there. `level` and `word` tell them apart: a sum
+    that differs for a moment is no trouble.
     """
 
     name: str
     here: int | None
     there: int | None
     why: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def level(self) -> str:
+        """Of health: `up` when both are the same, `starting` while the rest is on its way,
+        `degraded` when it will not come by itself; "" when they are not both known."""
+        if self.here is None or self.there is None:
+            return ""
+        if any(not passes(reason) for _, reason in self.why):
+            return "degraded"
+        return "up" if self.here == self.there else "starting"
+
+    @property
+    def word(self) -> str:
+        """`level` in words."""
+        open_ = abs((self.here or 0) - (self.there or 0))
+        words = {"up": "the same", "starting": f"{open_:,} {UNCONFIRMED}", "degraded": "differs"}
+        return words.get(self.level, "")
 
 
 def stages(figures: Figures, now: float) -> list[Stage]:
@@ -152,14 +172,14 @@ def identity(figures: Figures, owner: str | None) -> str:
 def gas(figures: Figures) -> str:
     """What was spent, and how long the rest lasts."""
     totals, read = figures.totals, figures.counters
-    spent = f"{ether(totals.fee_wei)} ether spent for {totals.gas_used} gas"
+    spent = f"{money(totals.fee_wei)} spent for {totals.gas_used:,} gas"
     left = rounds_left(read)
     if read is None or left is None:
         return spent
     many = f"{left}" if left < MANY else f"more than {MANY}"
     return (
-        f"{spent}; {ether(read.balance_wei)} ether left, for {many} submissions with their votes"
-        f" at {ether(read.round_cost_wei)}"
+        f"{spent}; {money(read.balance_wei)} left, for {many} submissions with their votes"
+        f" at {money(read.round_cost_wei)} each"
     )
 
 
@@ -201,7 +221,7 @@ def _submission(
         mined = row.block and tx_hash == row.tx_hash
         out.append(("  mined" if mined else "  sent as", tx_hash))
     if row.block:
-        fee = f", fee {ether(row.fee_wei)} ether" if row.fee_wei else ""
+        fee = f", fee {money(row.fee_wei)}" if row.fee_wei else ""
         out.append(("", f"block {row.block}, gas {row.gas_used or 'not known'}{fee}"))
     if row.error:
         code = f"{row.code}: " if row.code else ""

@@ -94,7 +94,7 @@ def _sides(figures: Figures, now: float) -> None:
     print(f"{'':<15}{'here':>10}  {asked}")
     for side in sides(figures):
         here, there = ("-" if each is None else str(each) for each in (side.here, side.there))
-        print(f"{side.name:<15}{here:>10}  {there:>11}")
+        print(f"{side.name:<15}{here:>10}  {there:>11}  {side.word}".rstrip())
         for amount, reason in side.why:
             _told("", f"{amount:+d}: {reason}", 40)
     print()

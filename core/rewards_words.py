@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from core.chain.ledger_rows import Totals
 
 COUNTERS = {
-    "reward": "the sum of what this peer submitted for its own answers, round by round",
-    "participation": "rounds in which this peer voted: one vote for each submission of its own",
-    "wins": "votes that named this peer the best of a round, by whichever peer they were cast",
+    "reward": "points of this peer's own answers, summed over all it submitted",
+    "participation": "rounds in which this peer voted: one vote with each submission",
+    "wins": "votes, by whichever peer, that named this one best of a round",
 }
-"""The coordinator's three counters, which it keeps for each peer id."""
+"""The coordinator's three counters, which it keeps for each peer id; a line of 80 columns each."""
 
 STAGES = ("waiting", "pending", "sent", "confirmed", "credited", "failed")
 MEANINGS = {
@@ -25,38 +25,55 @@ MEANINGS = {
     "credited": "the coordinator has it for good",
     "failed": "refused for good",
 }
-ETHER = 10**18
+ETHER, GWEI = 10**18, 10**9
+UNCONFIRMED, SINCE = "not confirmed yet", "confirmed since the coordinator was asked"
+PASSING = ("not handed over yet", UNCONFIRMED, SINCE)
+"""Ends of the reasons that go by themselves: a difference of these alone is none."""
+
+
+def passes(why: str) -> bool:
+    """Whether a reason of a difference goes without anybody's doing."""
+    return why.endswith(PASSING)
 
 
 def reward_difference(totals: Totals, read: events.CountersRead) -> list[tuple[int, str]]:
     """(amount, why) that lead from the sum here to the coordinator's; amounts add up exactly."""
     value = totals.value
-    still = value.get("pending", 0) + value.get("sent", 0)
     counted = value.get("confirmed", 0) + value.get("credited", 0)
+    still, rest = _met(
+        value.get("pending", 0) + value.get("sent", 0), read.total_reward - read.counted_reward
+    )
     parts = [
         (-totals.waiting_reward, f"{_rounds(totals.waiting)} not handed over yet", totals.waiting),
-        (-still, f"{_many(totals.count('pending', 'sent', kind='reward'))} not sent yet", still),
+        (-still, f"{_many(totals.count('pending', 'sent', kind='reward'))} {UNCONFIRMED}", still),
         (-value.get("failed", 0), f"{_many(totals.count('failed', kind='reward'))} refused", 1),
-        (read.counted_reward - counted, "confirmed since the coordinator was asked", 1),
+        (read.counted_reward - counted, SINCE, 1),
     ]
     found = [(amount, why) for amount, why, _ in parts if amount]
-    rest = read.total_reward - read.counted_reward
     return [*found, (rest, _elsewhere(rest, totals.elsewhere))] if rest else found
 
 
 def vote_difference(totals: Totals, read: events.CountersRead) -> list[tuple[int, str]]:
     """The same for participation, from the votes cast here."""
-    still = totals.count("pending", "sent", kind="winner")
+    still, rest = _met(
+        totals.count("pending", "sent", kind="winner"), read.participation - read.counted_votes
+    )
     failed = totals.count("failed", kind="winner")
     counted = totals.count("confirmed", "credited", kind="winner")
     parts = [
-        (-still, "not sent yet"),
+        (-still, UNCONFIRMED),
         (-failed, "refused"),
-        (read.counted_votes - counted, "confirmed since the coordinator was asked"),
+        (read.counted_votes - counted, SINCE),
     ]
     found = [(amount, why) for amount, why in parts if amount]
-    rest = read.participation - read.counted_votes
     return [*found, (rest, _elsewhere(rest, totals.elsewhere))] if rest else found
+
+
+def _met(still: int, rest: int) -> tuple[int, int]:
+    """What is on its way and what the coordinator has beyond the ledger, without what is both: a
+    transaction is mined before its sender knows, and then all that is beyond is on its way."""
+    both = rest if 0 < rest <= still else 0
+    return still - both, rest - both
 
 
 def _elsewhere(rest: int, elsewhere: int) -> str:
@@ -77,6 +94,14 @@ def rounds_left(read: events.CountersRead | None) -> int | None:
 def ether(wei: int) -> str:
     """In ether, to three places that tell something."""
     return f"{wei / ETHER:.3g}" if abs(wei) < ETHER else f"{wei / ETHER:.3f}"
+
+
+def money(wei: int) -> str:
+    """With its unit, never as a power of ten: in gwei where ether has four zeros before it tells
+    something."""
+    if 0 < abs(wei) < ETHER // 10_000:
+        return f"{wei / GWEI:,.3f} gwei"
+    return f"{ether(wei)} ether"
 
 
 def differs(mine: str, owner: str) -> bool:

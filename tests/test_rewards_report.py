@@ -253,7 +253,7 @@ def test_every_difference_is_explained_to_the_last_point(
     assert not told or told in parts[-1][1]
     assert {
         "2 rounds not handed over yet",
-        "a submission not sent yet",
+        "a submission not confirmed yet",
         "a submission refused",
     } <= {why for _, why in parts}
     votes = vote_difference(totals, replace(read, participation=5, counted_votes=4))

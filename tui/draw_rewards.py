@@ -10,7 +10,7 @@ from rich.text import Text
 
 from core.chain.ledger_pages import Round
 from core.rewards_facts import Side, receipt
-from core.rewards_words import COUNTERS, STAGES, ether
+from core.rewards_words import COUNTERS, GWEI, STAGES, passes
 from tui.derive_rewards import HeadView
 from tui.draw import Pen, bounded, line
 from tui.widgets.table_layout import Cell, Column
@@ -24,7 +24,7 @@ LEDGER = (
     Column("receipt", "receipt", 18, most=60, sorts=False),
     Column("block", "block", 8, right=True, sorts=False),
     Column("gas", "gas", 6, right=True, sorts=False),
-    Column("fee", "ether", 8, right=True, sorts=False),
+    Column("fee", "gwei", 11, right=True, sorts=False),
     Column("bonus", "bonus", 5, right=True, sorts=False),
     Column("sent", "submitted", 9, right=True, sorts=False),
     Column("tries", "tries", 5, right=True, sorts=False),
@@ -47,7 +47,7 @@ def cells(each: Round, pen: Pen) -> Sequence[Cell]:
         figures = [
             (str(reward.block) if reward.block else "-", dim),
             (str(reward.gas_used) if reward.gas_used else "-", dim),
-            (ether(reward.fee_wei) if reward.fee_wei else "-", dim),
+            (gwei(reward.fee_wei) if reward.fee_wei else "-", dim),
             (str(row.bonus) if row.bonus else "", dim),
             (pen.safe(reward.value, 20), ""),
             (str(reward.attempts), dim),
@@ -61,6 +61,11 @@ def cells(each: Round, pen: Pen) -> Sequence[Cell]:
         (pen.safe(told, 200), pen.palette.warn if error else dim),
         *figures,
     )
+
+
+def gwei(wei: int) -> str:
+    """A fee to three decimals, so that points stand below points; what is less is told as such."""
+    return f"{wei / GWEI:,.3f}" if wei >= GWEI // 1000 else "<0.001"
 
 
 def path(status: str, pen: Pen) -> str:
@@ -106,23 +111,24 @@ def counters(view: tuple[tuple[Side, ...], str], width: int, pen: Pen) -> Text:
     rows, asked = view
     text = line()
     text.append(
-        pen.fit(f"{'':<13}{'here':>8} {'coordinator':>11}", width) + "\n", pen.palette.label
+        pen.fit(f"{'':<13}{'here':>9}   {'coordinator':>11}", width) + "\n", pen.palette.label
     )
     for side in rows:
         here, there = ("-" if n is None else f"{n:,}" for n in (side.here, side.there))
+        figures = f"{here:>9}   {there:>11}"
         text.append(f"{side.name:<13}", "bold")
-        text.append(f"{here:>8} {there:>11}")
-        if side.here is not None and side.there is not None:
-            same = side.here == side.there
-            level, word = ("up", "the same") if same else ("degraded", "differs")
-            text.append(f" {pen.glyphs.status(level)} {word}", pen.palette.level(level))
+        text.append(figures)
+        told = f"  {pen.glyphs.status(side.level)} {side.word}" if side.level else ""
+        if 13 + len(figures) + len(told) <= width or side.level != "starting":
+            text.append(told, pen.palette.level(side.level))
         text.append("\n")
         for amount, reason in side.why:
-            _wrapped(text, f"  {amount:+,}: ", pen.safe(reason, 300), width, pen.palette.warn)
+            style = pen.palette.label if passes(reason) else pen.palette.warn
+            _wrapped(text, f"  {amount:+,}: ", pen.safe(reason, 300), width, style)
     text.append(pen.fit(asked, width) + "\n", pen.palette.label)
     text.append("\n")
     for name, meaning in COUNTERS.items():
-        _wrapped(text, f"{name:<14} ", meaning, width, pen.palette.label)
+        _wrapped(text, f"{name:<13}  ", meaning, width, pen.palette.label)
     return bounded(text, width, pen)
 
 

@@ -13,13 +13,13 @@ from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from core import events
-from core.chain import ledger_pages
+from core.chain import ledger_pages, line
 from core.chain.ledger import LedgerStore
-from core.chain.ledger_rows import LedgerRow, OutboxRow
+from core.chain.ledger_rows import LedgerRow, OutboxRow, Totals
 from core.home import Home
 from core.rewards_facts import NOTHING, receipt, sides
-from core.rewards_figures import Choice, collect
-from core.rewards_words import COUNTERS
+from core.rewards_figures import Choice, Figures, collect
+from core.rewards_words import COUNTERS, money
 from core.state import NodeState
 from tests.tui import rewards_support as support
 from tests.tui.conftest import running, settle
@@ -118,6 +118,72 @@ def test_figures_go_on_with_what_the_node_says_and_differ_for_a_reason(home: Hom
             assert side.here + sum(amount for amount, _ in side.why) == side.there
 
 
+READ = events.CountersRead(
+    time=NOW, swarm=SWARM, peer_id=ME, participation=5, wins=3, total_reward=75,
+    counted_reward=75, counted_votes=5,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "votes", "read", "level", "told"),
+    [
+        ({"credited": 75}, {"credited": 5}, READ, "up", "the same"),
+        ({"credited": 75, "sent": 9}, {"credited": 5, "sent": 1}, READ, "starting",
+         "1 not confirmed yet"),
+        ({"credited": 75, "confirmed": 9}, {"credited": 5, "confirmed": 1}, READ, "starting",
+         "1 not confirmed yet"),
+        ({"credited": 75, "sent": 9}, {"credited": 5, "sent": 1},
+         replace(READ, total_reward=84, participation=6), "up", "the same"),
+        ({"credited": 75, "failed": 9}, {"credited": 5, "failed": 1}, READ, "degraded", "differs"),
+        ({"credited": 84}, {"credited": 6}, replace(READ, counted_reward=84, counted_votes=6),
+         "degraded", "differs"),
+        ({"credited": 75, "sent": 9}, {"credited": 5, "sent": 1},
+         replace(READ, total_reward=99, participation=9), "degraded", "differs"),
+    ],
+    ids=["same", "sent", "since", "mined-unnoticed", "refused", "lost", "another-home"],
+)  # fmt: skip
+def test_what_is_on_its_way_is_no_difference(
+    value: dict[str, int],
+    votes: dict[str, int],
+    read: events.CountersRead,
+    level: str,
+    told: str,
+) -> None:
+    """In words, and in the colour: only what will not come by itself is a warning."""
+    totals = Totals(
+        rounds=6, reward=sum(value.values()), by_kind={"reward": votes, "winner": votes},
+        value=value,
+    )  # fmt: skip
+    figures = Figures(SWARM, ME, ACCOUNT, totals, line.Line(), read, None, None, [])
+    reward, participation, wins = sides(figures)
+    assert (participation.level, participation.word) == (level, told)
+    assert reward.level == level
+    assert wins.level == ""
+    for side in (reward, participation):
+        assert side.here is not None
+        assert side.here + sum(amount for amount, _ in side.why) == side.there
+    pen = PENS["unicode"]
+    for width in (46, 78):
+        drawn = draw_rewards.counters(derive_rewards.counters(figures, NOW + 2), width, pen)
+        warned = any(str(span.style) == pen.palette.warn for span in drawn.spans)
+        assert warned == (level == "degraded"), drawn.plain
+        assert "here   coordinator" in drawn.plain
+        assert all(cell_len(row) <= width for row in drawn.plain.split("\n"))
+    rows = drawn.plain.split("\n")
+    assert all(any(row.endswith(meaning) for row in rows) for meaning in COUNTERS.values())
+
+
+def test_fees_stand_in_a_column() -> None:
+    fees = [2_000_000, 43_200_000_000, 91_851_000_000_000, 5 * 10**14, 12]
+    column = next(each for each in draw_rewards.LEDGER if each.key == "fee")
+    drawn = [PENS["ascii"].column(draw_rewards.gwei(fee), column.width, True) for fee in fees]
+    assert drawn == [
+        "      0.002", "     43.200", " 91,851.000", "500,000.000", "     <0.001",
+    ]  # fmt: skip
+    assert money(fees[1]) == "43.200 gwei"
+    assert money(3 * 10**17) == "0.3 ether"
+
+
 @pytest.mark.parametrize(
     "status", ["waiting", "pending", "sent", "confirmed", "credited", "failed"]
 )
@@ -142,7 +208,7 @@ async def test_each_round_is_told_from_trained_to_credited(home: Home) -> None:
             assert name in text
             assert meaning.split()[0] in text
         assert "the coordinator has lost some" in text
-        assert "submissions not sent yet" in text
+        assert "submissions not confirmed yet" in text
         assert "0.043 ether spent" in (await go(pilot, "3", "end"))
         text = await go(pilot, "1", *["down"] * 8)
         row = screen._chosen()
@@ -154,7 +220,7 @@ async def test_each_round_is_told_from_trained_to_credited(home: Home) -> None:
         assert app.clipboard == row.reward.tx_hash
         text = await go(pilot, "enter")
         assert row.reward.tx_hash in text
-        assert f"block {row.reward.block}, gas 61234, fee 9.19e-05 ether" in text
+        assert f"block {row.reward.block}, gas 61234, fee 91,851.000 gwei" in text
         assert "the coordinator has it for good" in text
         await pilot.press("escape", "escape")
         await pilot.pause()
