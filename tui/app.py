@@ -282,5 +282,9 @@ class WaggleApp(App[str]):
     def renew_pen(self) -> None:
         looks.renew(self)
 
+    def get_css_variables(self) -> dict[str, str]:
+        named = super().get_css_variables()
+        return {"focus": f"{named['primary']} {themes.FOCUS:.0%}", **named}
+
     def get_default_screen(self) -> Screen[None]:
         return Screen(id="blank")

@@ -24,14 +24,14 @@ class Palette(CommandPalette):
     DEFAULT_CSS = """
     Palette > Vertical, Palette:dark > Vertical { margin-top: 2; background: $surface; }
     Palette SearchIcon { color: $primary; margin: 0 0 0 1; }
-    Palette #--input { border: round $primary 60%; height: 3; }
-    Palette #--input.--list-visible { border-bottom: round $primary 60%; }
+    Palette #--input { border: round $focus; height: 3; }
+    Palette #--input.--list-visible { border-bottom: round $focus; }
     Palette CommandInput, Palette CommandInput:focus { border: none; height: 1; }
     Palette CommandInput > .input--placeholder { color: $text-muted; }
     Palette CommandList { border: none; margin-top: 0; }
     Palette LoadingIndicator { border-bottom: none; }
     .-ascii Palette #--input, .-ascii Palette #--input.--list-visible {
-        border: ascii $primary 60%;
+        border: ascii $focus;
     }
     """
 

@@ -53,4 +53,6 @@ def bounded(text: Text, width: int, pen: Pen) -> Text:
 def note(sentence: str, width: int, pen: Pen) -> Text:
     """A sentence where there is nothing to list; wrapped to `width`."""
     rows = textwrap.wrap(pen.safe(sentence), max(width, 8))
-    return Text("\n".join(rows), pen.palette.muted, no_wrap=True, end="")
+    text = line()
+    text.append("\n".join(rows), pen.palette.muted)  # a Text's own style is lost without any span
+    return text

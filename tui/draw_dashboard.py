@@ -135,6 +135,6 @@ def status(view: views.StatusView, width: int, pen: Pen) -> Text:
         between = "  "
     while len(parts) > 2 and cell_len(between.join(parts)) + 2 > width:
         parts.pop()
-    return Text(
-        " " + pen.fit(between.join(parts), width - 2), pen.palette.label, no_wrap=True, end=""
-    )
+    text = line()
+    text.append(" " + pen.fit(between.join(parts), width - 2), pen.palette.label)
+    return text

@@ -109,7 +109,9 @@ def ledger(view: views.LedgerView, width: int, pen: Pen) -> Text:
         ("wins", view.wins, ""),
     ]
     if view.participation is None:
-        text.append(pen.fit("The coordinator's own figures are not read yet.", width), "dim")
+        text.append(
+            pen.fit("The coordinator's own figures are not read yet.", width), pen.palette.muted
+        )
     else:
         _pairs(text, coordinator, width, pen, lead="coordinator: ")
     if view.error:

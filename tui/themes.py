@@ -63,6 +63,7 @@ THEMES = (
         variables={
             "border": "#c4beb0",
             "border-blurred": "#d6d1c6",
+            "focus": "#7d5200 80%",
             "footer-background": "#efece4",
             "footer-key-foreground": "#7d5200",
             "footer-description-foreground": "#5c5f66",
@@ -70,3 +71,5 @@ THEMES = (
     ),
 )
 DEFAULT_THEME = "waggle"
+FOCUS = 0.6
+"""How strong the box is around what has the focus, of the theme's primary colour."""

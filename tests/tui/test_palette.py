@@ -11,8 +11,9 @@ from textual.color import Color
 from textual.theme import Theme
 
 from tui.charting.ink import styles
+from tui.glyphs import ASCII, LINUX, UNICODE, Glyphs
 from tui.palette import READABLE, contrast, palette
-from tui.themes import THEMES
+from tui.themes import FOCUS, THEMES
 
 MEANINGS = ("good", "warn", "bad", "accent", "second", "muted", "label")
 EYES = {
@@ -88,6 +89,31 @@ def test_what_is_chosen_can_be_read(theme: Theme) -> None:
         assert contrast(Color.parse(front), Color.parse(behind)) >= READABLE, (front, behind)
     muted = back.get_contrast_text(0.6)  # `$text-muted` is this
     assert contrast(back.blend(muted, muted.a), back) >= READABLE
+
+
+@themes
+def test_what_has_the_focus_stands_out(theme: Theme) -> None:
+    """By a box around it; WCAG asks 3 of what is not text."""
+    named = {**variables(theme), **theme.variables}
+    color, strength = named.get("focus", f"{named['primary']} {FOCUS:.0%}").split()
+    for back in ("background", "surface"):
+        behind = Color.parse(named[back])
+        box = behind.blend(Color.parse(color), float(strength.rstrip("%")) / 100)
+        assert contrast(box, behind) >= 3, back
+
+
+@themes
+@pytest.mark.parametrize("meaning", MEANINGS)
+def test_what_is_under_the_mouse_can_still_be_made_out(theme: Theme, meaning: str) -> None:
+    """`$panel` is behind it for so long: not less than WCAG asks of large letters."""
+    named = variables(theme)
+    color = Color.parse(getattr(palette(named), meaning))
+    assert contrast(color, Color.parse(named["panel"])) >= 3
+
+
+@pytest.mark.parametrize("signs", [UNICODE, LINUX, ASCII], ids=["unicode", "linux", "ascii"])
+def test_levels_differ_without_any_colour(signs: Glyphs) -> None:
+    assert len({signs.status(level) for level in ("healthy", "degraded", "down", "starting")}) == 4
 
 
 @themes

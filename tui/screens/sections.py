@@ -82,12 +82,12 @@ class SectionsScreen(Screen[None]):
             display: block; height: 100%; border: round $border-blurred;
             border-title-color: $text-muted; border-title-style: none;
         }
-        .section.-active { border: round $primary 60%; border-title-color: $primary; }
+        .section.-active { border: round $focus; border-title-color: $primary; }
     }
     .-ascii SectionsScreen.-wide .section, SectionsScreen.-wide.-ascii .section {
         border: ascii $border-blurred;
     }
-    .-ascii SectionsScreen.-wide .section.-active { border: ascii $primary 60%; }
+    .-ascii SectionsScreen.-wide .section.-active { border: ascii $focus; }
     """
 
     def __init__(self) -> None:
@@ -151,7 +151,10 @@ class SectionsScreen(Screen[None]):
                 table.repaint()
 
     def on_resize(self, event: events.Resize) -> None:
+        before = self.has_class("-wide")
         self._arrange()
+        if before != self.has_class("-wide"):
+            self.draw_now()  # so that no frame shows the sections that come into sight without it
         self.call_after_refresh(self.draw_now)
 
     def on_screen_resume(self) -> None:
