@@ -89,6 +89,8 @@ class Dashboard(Screen[None]):
         self._layout()
         self._chart_key = None
         self._drawn.clear()
+        self.show_state()  # in the same frame, what needs no size
+        self._drawn.clear()
         self.call_after_refresh(self.show_state)
 
     def on_screen_resume(self) -> None:

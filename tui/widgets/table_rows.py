@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -31,6 +31,7 @@ class RowsWidget(Widget):
         super().__init__(id=id, classes=classes)
         self._shown: list[Sequence[Piece]] = []
         self._pen: Pen | None = None
+        self._drawn_size = Size(0, 0)
 
     @property
     def pen(self) -> Pen:
@@ -51,7 +52,7 @@ class RowsWidget(Widget):
         """How many rows had to be sent to the terminal."""
         if self.width <= 0 or self.height <= 0:
             return 0
-        self._pen = self.pen
+        self._pen, self._drawn_size = self.pen, self.content_size
         before, self._shown = self._shown, [self.pieces(y) for y in range(self.height)]
         if len(before) != len(self._shown):
             self.refresh()
@@ -69,14 +70,20 @@ class RowsWidget(Widget):
             self.repaint()
 
     def on_resize(self, event: events.Resize) -> None:
-        self._shown = []
-        self.fitted()
-        self.repaint()
+        if self.content_size != self._drawn_size:
+            self._shown = []
+            self.fitted()
+            self.repaint()
 
     def fitted(self) -> None:
         """The size is another one."""
 
     def render_line(self, y: int) -> Strip:
+        if self.content_size != self._drawn_size:
+            # The frame of a new size comes before the news of it: it has its rows all the same.
+            self._drawn_size = self.content_size
+            self.fitted()
+            self._shown = [self.pieces(row) for row in range(self.height)]
         base = self.rich_style
         if y >= len(self._shown):
             return Strip.blank(self.width, base)
