@@ -42,12 +42,16 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 @dataclass(frozen=True)
 class Entry:
-    """A model by name. shape: None when it is not known. gated: its licence must be accepted."""
+    """A model by name. shape: None when it is not known. gated: its licence must be accepted.
+
+    usual: tokens of a usual completion; 0 when nobody knows.
+    """
 
     id: str
     shape: Shape | None
     about: str = ""
     gated: bool = False
+    usual: int = 0
 
     @property
     def parameters(self) -> int:
@@ -74,8 +78,11 @@ def _entry(name: str, values: dict[str, Any], place: str) -> Entry:
     about, gated = values.get("about", ""), values.get("gated", False)
     if not isinstance(about, str) or not isinstance(gated, bool):
         raise ConfigError(f"{place} is not a model", "about is a text, gated is true or false")
+    usual = values.get("usual_tokens", 0)
+    if not isinstance(usual, int) or usual < 0:
+        raise ConfigError(f"{place} is not a model", "usual_tokens is a number of tokens")
     local = local_shape(name)
-    return Entry(name, local or from_entry(values, place), about, gated)
+    return Entry(name, local or from_entry(values, place), about, gated, usual)
 
 
 def shape_of(model_id: str) -> Shape | None:

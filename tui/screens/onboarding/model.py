@@ -1,92 +1,34 @@
-"""Step 4: the model, with how it would be trained in this machine's memory."""
+"""Step 4: the model, with how it would be trained in this machine's memory, and how fast."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from textual.app import ComposeResult
 from textual.timer import Timer
 from textual.widgets import Static
 
-from core import catalogue, config, free_memory
-from core.config import Effective
+from core import catalogue, measuring
 from core.errors import ConfigError, WaggleError
-from core.listings import size
-from core.memory import Plan, plan
+from core.memory import Plan
+from core.pace import Machine
 from tui.screens.onboarding.asking import ask
+from tui.screens.onboarding.beside import OWN, Beside, Room, model_choices, plans, room_of
 from tui.screens.onboarding.draft import Draft
 from tui.screens.onboarding.step import Step
 from tui.text import clean
-from tui.widgets.choices import Choice, Choices
+from tui.widgets.choices import Choices
 from tui.widgets.field import Field
 
-OWN = "own"
-LEVELS = {"fits": "healthy", "tight": "degraded", "too large": "down"}
 PLAN_S = 30.0
+MEASURE_S = measuring.DEADLINE_S + 10.0
 HUB_S = 15.0
 SETTLE_S = 0.3
 MAX_ID = 96
 """Of huggingface_hub."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
-@dataclass(frozen=True)
-class Room:
-    """What the models are planned for."""
-
-    effective: Effective
-    device: str
-    free_bytes: int
-
-    def plan_for(self, model: str) -> Plan:
-        """WaggleError for a folder whose config.json cannot be used."""
-        return catalogue.plan_for(model, self.effective, self.free_bytes, self.device)
-
-
-def room_of(draft: Draft) -> Room:
-    """What is free now for one node of that profile. Asks the machine: not for the screen's
-    thread."""
-    effective = config.load(draft.profile, sets=draft.flags)
-    device = free_memory.device_of(effective.config)
-    return Room(effective, device, free_memory.budget(effective.config, device))
-
-
-def plans(entries: list[catalogue.Entry], room: Room) -> dict[str, Plan]:
-    """How each model would be trained."""
-    return {
-        entry.id: plan(
-            entry.shape,
-            catalogue.for_model(room.effective, entry.id),
-            room.free_bytes,
-            room.device,
-        )
-        for entry in entries
-    }
-
-
-def model_choices(entries: list[catalogue.Entry], found: dict[str, Plan]) -> list[Choice]:
-    """The catalogue with a verdict each, and an entry for any other model."""
-    out = [
-        Choice(
-            entry.id,
-            f"{entry.id.rpartition('/')[2]} ({size(entry.parameters)})",
-            note=found[entry.id].short() if entry.id in found else "looking at the memory",
-            level=LEVELS.get(found[entry.id].verdict, "") if entry.id in found else "",
-        )
-        for entry in entries
-    ]
-    return [*out, Choice(OWN, "Another model: Hugging Face id or path")]
-
-
-def _trained(found: Plan) -> str:
-    """How, in a sentence; or what to do about it."""
-    if found.then is not None:
-        return f"{found.advice}; continuing writes that."
-    if found.advice:
-        return f"{found.advice}."
-    return found.recipe.sentence() if found.recipe else ""
 
 
 def settings_of(found: Plan, model: str) -> dict[str, str | int]:
@@ -148,8 +90,11 @@ class ModelStep(Step):
     def fields(self) -> ComposeResult:
         self._entries = catalogue.entries()
         self._about = {entry.id: entry.about for entry in self._entries}
+        self._usual = {entry.id: entry.usual for entry in self._entries}
         self._room: Room | None = None
         self._plans: dict[str, Plan] = {}
+        self._machine: Machine | None = None
+        self._unmeasured = ""
         self._settling: Timer | None = None
         chosen = self.draft.model
         if chosen not in self._about:
@@ -163,20 +108,38 @@ class ModelStep(Step):
         self.run_worker(self._load(), exclusive=True, group="plans")
 
     async def _load(self) -> None:
+        """The memory first; then how fast this machine is, which takes seconds, once a session."""
         try:
-            await self._ensure()
+            room = await self._ensure()
         except WaggleError as error:
             self._fit(str(error))
+            return
+        try:
+            self._machine = await ask(lambda: measuring.SESSION.machine(room.device), MEASURE_S)
+        except WaggleError as error:
+            self._unmeasured = str(error)
+        self._list()
 
     async def _ensure(self) -> Room:
         """Plan for what is free now, once a visit."""
         if self._room is None:
             room, found = await ask(self._planned, PLAN_S)
             self._room, self._plans = room, found
-            for choices in self.query(Choices):
-                choices.replace(model_choices(self._entries, found))
-            self._show()
+            self._list()
         return self._room
+
+    def _list(self) -> None:
+        """Again, with what is known by now."""
+        for choices in self.query(Choices):
+            beside = {e.id: self._beside(e.id, self._plans[e.id], e.usual) for e in self._entries}
+            choices.replace(model_choices(self._entries, beside))
+        self._show()
+
+    def _beside(self, model: str, found: Plan, usual: int = 0) -> Beside:
+        pace = None
+        if self._machine is not None and self._room is not None:
+            pace = self._room.pace_of(model, found, self._machine, usual)
+        return Beside(found, pace, self._unmeasured, bool(usual))
 
     def _planned(self) -> tuple[Room, dict[str, Plan]]:
         room = room_of(self.draft)
@@ -198,7 +161,8 @@ class ModelStep(Step):
         self.query_one("#own").display = chosen == OWN
         if chosen != OWN:
             known = self._plans.get(chosen)
-            self._fit(f"{chosen}: {self._about[chosen]}. {_trained(known) if known else ''}")
+            told = self._beside(chosen, known, self._usual[chosen]).sentence() if known else ""
+            self._fit(f"{chosen}: {self._about[chosen]}. {told}")
         elif typed := self.value("own"):
             self.run_worker(self._tell(typed), exclusive=True, group="tell")
         else:
@@ -216,9 +180,11 @@ class ModelStep(Step):
         except WaggleError as error:
             self._fit(str(error))
             return
-        self._fit(
-            f"{found.short()}. {_trained(found)}" if found.recipe else "Enter asks how large it is."
-        )
+        self._fit(self._told(typed, found) if found.recipe else "Enter asks how large it is.")
+
+    def _told(self, model: str, found: Plan) -> str:
+        known = self._beside(model, found)
+        return f"{known.note()}. {known.sentence()}"
 
     # --- Enter --------------------------------------------------------------------------------
 
@@ -241,7 +207,7 @@ class ModelStep(Step):
             if found.recipe is None and not is_path(draft.own_model):
                 looked = await self._look_up(draft.model, room)
                 if looked is not None and looked.recipe is not None:
-                    self._fit(f"{looked.short()}. {_trained(looked)}")
+                    self._fit(self._told(draft.model, looked))
                     return None
         try:
             planned = settings_of(found, draft.model)

@@ -78,7 +78,8 @@ class OnboardingScreen(Screen[None]):
     """Shows one `Step` at a time and keeps the `Draft`."""
 
     BINDINGS = keys.bindings("onboarding")
-    AUTO_FOCUS = None
+    AUTO_FOCUS = ""
+    """None would be the app's, which is the first field: each step chooses itself."""
 
     class Finished(Message):
         """Everything is saved; a node can start from the home's config.yaml.
