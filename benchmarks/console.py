@@ -11,7 +11,8 @@ does, timed and counted from outside, with the real trainer on waggle-tiny in th
 - rounds a minute with a console and headless, in pairs; --model-shape 0.5b does the same on a model
   of that shape with random weights (Qwen2, 494 M parameters), for a few rounds only;
 - --sizes: benchmarks/charts.py, logs.py and tables.py, for runs of a million;
-- --fuzz N: N random keys, clicks, pastes and sizes against consoles in this process.
+- --fuzz N: N random keys, clicks, pastes and sizes against consoles in this process, and how many
+  of them each screen got; ends with 1 when something broke or a screen got less than 1 %.
 
 --prefer N puts what is measured ahead of the machine's other work by that much (autogroup
 niceness; needs root). Prints a table and, as its last line, one JSON object.
@@ -128,15 +129,21 @@ def shaped(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def fuzzed(options: argparse.Namespace) -> dict[str, Any]:
-    from tests.tui.fuzzing import Fuzz
+    from tests.tui.fuzzing import Broken, Fuzz
 
+    found: list[str] = []
     with tempfile.TemporaryDirectory(prefix="waggle-console-") as folder:
         here = Path.cwd()
         os.chdir(folder)  # what is typed into a field for a file would be written here
         try:
             fuzz, grown, began = Fuzz(Path(folder), options.seed), [], time.monotonic()
             for part in range(1, 11):
-                asyncio.run(fuzz.play(options.fuzz * part // 10))
+                while fuzz.made < (until := options.fuzz * part // 10):
+                    try:
+                        asyncio.run(fuzz.play(until))
+                    except Broken as error:
+                        found.append(str(error))
+                        print(f"BROKEN {error}", flush=True)
                 grown.append(_rss_mib(os.getpid()))
                 print(
                     f"  {fuzz.made} inputs, {fuzz.consoles} consoles, {grown[-1]} MiB", flush=True
@@ -144,9 +151,12 @@ def fuzzed(options: argparse.Namespace) -> dict[str, Any]:
         finally:
             os.chdir(here)
     return {
+        "seed": options.seed,
         "inputs": fuzz.made,
         "consoles": fuzz.consoles,
-        "on_screens": dict(sorted(fuzz.screens.items())),
+        "in_places": dict(sorted(fuzz.inputs.items())),
+        "below_one_percent": [p for p, n in fuzz.inputs.items() if n < fuzz.made / 100],
+        "broken": found,
         "seconds": round(time.monotonic() - began),
         "rss_mib_by_tenth": grown,
     }
@@ -213,7 +223,8 @@ def main() -> int:
     figures["load"] = [round(each, 1) for each in os.getloadavg()]
     figures["prefer"] = options.prefer
     print(json.dumps(figures))
-    return 0
+    fuzz = figures.get("fuzz", {})
+    return int(bool(fuzz.get("broken") or fuzz.get("below_one_percent")))
 
 
 if __name__ == "__main__":

@@ -109,10 +109,14 @@ class Painter:
             before = len(chars)
             if text.isascii():
                 chars.extend(text)
-            else:
-                for part in units(text):
+            elif parts := units(text):
+                for part in parts:
                     chars.append(part)
                     chars.extend([CONTINUED] * (cell_len(part) - 1))
+            else:  # an accent in another style than its letter: the letter's cell has both
+                at = next((at for at in reversed(range(before)) if chars[at] != CONTINUED), None)
+                if at is not None:
+                    chars[at] += text
             looks.extend([look] * (len(chars) - before))
         return chars, looks
 

@@ -50,7 +50,7 @@ def show(app: WaggleApp) -> None:
     """Let every screen that is in sight draw: a page, and before it the question over it."""
     for screen in reversed(app.screen_stack if app._screen_stack else ()):
         draw = getattr(screen, "show_state", None)
-        if draw is not None:
+        if draw is not None and screen.is_mounted:
             draw()
         if not screen.is_modal:
             return

@@ -16,7 +16,8 @@ from core import config, events
 from core.home import Home
 from tests.event_strategies import any_event
 from tests.tui.conftest import settle
-from tests.tui.fuzzing import HARMLESS, HOSTILE, FuzzApp, random_event
+from tests.tui.fuzz_app import HARMLESS, FuzzApp
+from tests.tui.fuzz_inputs import HOSTILE, random_event
 from tests.tui.support import ReplayNode, history, now_of
 from tui import capture
 
@@ -60,7 +61,7 @@ def test_no_words_leave_their_place(
 
 def test_hostile_words_in_every_field_of_every_event() -> None:
     pick = random.Random(5)
-    heard = [hostile(random_event(pick), text) for text in HOSTILE for _ in range(20)]
+    heard = [hostile(random_event(pick, now_of(3)), text) for text in HOSTILE for _ in range(20)]
     asyncio.run(walk([*history(3), *heard], (80, 24), False))
 
 

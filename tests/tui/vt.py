@@ -33,6 +33,8 @@ class Screen:
     def __init__(self, columns: int, rows: int) -> None:
         self.title = ""
         self.clipboard: list[str] = []
+        self.lost = ""
+        """Text that came beyond the right edge."""
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self._rest = ""
         self.resize(columns, rows)
@@ -79,6 +81,8 @@ class Screen:
                 row[self.x] = text[start:end]
                 row[self.x + 1 : self.x + width] = [CONTINUED] * (width - 1)
                 self.x += width
+            else:
+                self.lost += text[start:end]
 
     def _break_wide(self, row: list[str], x: int, width: int) -> None:
         """Half of a wide character cannot be shown: the other half becomes a space."""
