@@ -5,10 +5,13 @@ from __future__ import annotations
 from rich.text import Text
 
 from tui.draw import Pen
+from tui.glyphs import LINUX
 from tui.views import ChartView
 
 _TO_ASCII = str.maketrans("─│┌┐└┘├┤┬┴┼━┃", "-|++++++++++|")
 MIN_WIDTH, MIN_HEIGHT = 16, 5
+ALONE = 6
+"""Columns between two points, on average, from which on each of them gets a sign of its own."""
 
 
 def plot(view: ChartView, width: int, height: int, pen: Pen, color: bool = True) -> Text:
@@ -21,14 +24,17 @@ def plot(view: ChartView, width: int, height: int, pen: Pen, color: bool = True)
     figure.clear_figure()
     figure.clear_color()
     figure.plotsize(width, height)
-    # The second line differs by shape, so that it can be told apart without colour.
-    markers = ("*", ".") if pen.glyphs.ascii else ("braille", "•")
+    markers = _markers(pen)
     for line, rgb, marker in reversed(
         list(zip(view.lines, pen.palette.series, markers, strict=False))
     ):
-        # One point alone draws nothing as a line.
-        draw = figure.plot if len(line.x) > 1 and line is view.lines[0] else figure.scatter
-        draw(list(line.x), list(line.y), marker=marker, color=rgb)
+        first = line is view.lines[0]
+        # One point alone draws nothing as a line, and one dot of braille is hardly there.
+        if len(line.x) > 1 or not first:
+            draw = figure.plot if first else figure.scatter
+            draw(list(line.x), list(line.y), marker=marker, color=rgb)
+        if first and len(line.x) * ALONE <= width:
+            figure.scatter(list(line.x), list(line.y), marker=markers[2], color=rgb)
     ticks = _ticks(view, width)
     if ticks:
         figure.xticks(ticks, [f"{tick:.0f}" for tick in ticks])
@@ -42,6 +48,16 @@ def plot(view: ChartView, width: int, height: int, pen: Pen, color: bool = True)
     if pen.glyphs.ascii:
         drawn = drawn.translate(_TO_ASCII)
     return coloured(Text.from_ansi(drawn).plain, view, pen, markers[1], color)
+
+
+def _markers(pen: Pen) -> tuple[str, str, str]:
+    """The first line, the second one, and a point of the first that would drown.
+
+    The second line differs by shape, so that it can be told apart without colour.
+    """
+    if pen.glyphs.ascii:
+        return "*", ".", "*"
+    return ("█", "•", "█") if pen.glyphs is LINUX else ("braille", "•", "◆")
 
 
 def coloured(plain: str, view: ChartView, pen: Pen, second: str, color: bool) -> Text:

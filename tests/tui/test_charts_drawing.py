@@ -302,7 +302,7 @@ def test_a_gap_leaves_a_hole_and_a_sign() -> None:
 def test_a_single_point_and_a_flat_line_are_drawn() -> None:
     for values in ([3.0], [3.0] * 50, [-1e300, 1e300], [0.0, 1e-300]):
         rows = text(drawing({"loss": made(values)}, Look(), (40, 8), ASCII))
-        assert any("*" in row[8:] for row in rows[1:-1]), values
+        assert any(row[8:].strip() for row in rows[1:-1]), values
 
 
 def test_a_spike_of_one_round_is_seen_in_any_run() -> None:

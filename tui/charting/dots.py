@@ -34,6 +34,9 @@ class Signs:
     cursor: str
     bracket: str
     point: str
+    """Where the cursor meets a line."""
+    dot: str
+    """A point that no line leads to."""
     hole: str
     over: str
     under: str
@@ -42,7 +45,9 @@ class Signs:
     chosen: str
 
 
-BRAILLE = Signs(2, 4, _braille(), _braille(), False, "│", "┊", "◆", "×", "▲", "▼", "│", "┤", "▸")
+BRAILLE = Signs(
+    2, 4, _braille(), _braille(), False, "│", "┊", "◆", "•", "×", "▲", "▼", "│", "┤", "▸"
+)
 BLOCKS = Signs(
     1,
     2,
@@ -52,6 +57,7 @@ BLOCKS = Signs(
     "│",
     ":",
     "■",
+    "•",
     "x",
     "^",
     "v",
@@ -68,6 +74,7 @@ ASCII = Signs(
     "|",
     "!",
     "@",
+    "o",
     "x",
     "^",
     "v",

@@ -16,6 +16,8 @@ from tui.charting.slots import Slot
 
 MARK_EVERY = 16
 """Cells between two marks of a line."""
+ALONE = 6
+"""Cells between two points, on average, from which on each of them gets a sign of its own."""
 LONG = 8.0
 """A pause of more than so many usual steps between two points breaks the line."""
 
@@ -44,6 +46,8 @@ def raster(
     layers += [_line(i, trace, scale, columns, rows) for i, trace in ordered]
     grid = cells(layers, width, height, how)
     _holes(grid, traces, how)
+    for i, trace in ordered:
+        _points(grid, trace, i, scale, how)
     if len(traces) > 1:
         for number, (i, trace) in enumerate(ordered):
             _marks(grid, trace, i, number, scale, how)
@@ -113,6 +117,20 @@ def _holes(grid: list[list[Cell]], traces: Sequence[Trace], how: Signs) -> None:
             x = slot.column // how.across
             if not slot.n and slot.gaps and foot[x][0] == " ":
                 foot[x] = (how.hole, None)
+
+
+def alone(trace: Trace, scale: Scale, cells: int) -> Iterator[Slot]:
+    """Points that would drown: those between two holes, and all of a line that has only a few."""
+    few = sum(1 for slot in trace.slots if slot.n) * ALONE <= cells
+    for piece in runs(trace, scale.log):
+        if few or len(piece) == 1:
+            yield from piece
+
+
+def _points(grid: list[list[Cell]], trace: Trace, i: int, scale: Scale, how: Signs) -> None:
+    for slot in alone(trace, scale, len(grid[0])):
+        y = scale.row(drawn(slot), len(grid) * how.down) // how.down
+        grid[y][slot.column // how.across] = (trace.mark or how.dot, Ink(i))
 
 
 def _marks(

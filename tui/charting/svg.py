@@ -11,9 +11,9 @@ from xml.sax.saxutils import escape
 
 from tui.charting.catalogue import Chart
 from tui.charting.look import Look
-from tui.charting.raster import Trace, drawn, runs
+from tui.charting.raster import Trace, alone, drawn, runs
 from tui.charting.scale import Scale, fitted, labels, position, ticks
-from tui.charting.slots import slots, smoothed, usual_step
+from tui.charting.slots import Slot, slots, smoothed, usual_step
 from tui.charting.sources import Drawing, Source, extent, lines_of
 from tui.charting.window import Extent
 from tui.text import clean
@@ -23,6 +23,8 @@ WIDTH, HEIGHT = 480, 230
 LEFT, RIGHT, TOP, BOTTOM = 58, 12, 42, 24
 POINTS = 600
 """Columns that a series is reduced to."""
+PER_CELL = 4
+"""Of these columns, in what would be a cell of a terminal."""
 COLORS = ("#b07800", "#1f6fa8", "#007a5a", "#a04a80", "#b84a00", "#5d6400")
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "1 2", "12 4")
 
@@ -89,8 +91,10 @@ def _axes(scale: Scale, span: Extent) -> Iterator[str]:
 
 
 def _line(trace: Trace, scale: Scale, color: str, dashes: str) -> Iterator[str]:
+    for slot in alone(trace, scale, POINTS // PER_CELL):
+        yield f'<circle cx="{_x(slot)}" cy="{_y(drawn(slot), scale)}" r="2.5" fill="{color}"/>'
     for piece in runs(trace, scale.log):
-        xs = [_number(LEFT + (s.column + 0.5) / POINTS * (WIDTH - RIGHT - LEFT)) for s in piece]
+        xs = [_x(slot) for slot in piece]
         highs = [f"{x} {_y(s.high, scale)}" for x, s in zip(xs, piece, strict=True)]
         lows = [f"{x} {_y(s.low, scale)}" for x, s in zip(xs, piece, strict=True)]
         behind = "L".join([*highs, *reversed(lows)])
@@ -100,6 +104,10 @@ def _line(trace: Trace, scale: Scale, color: str, dashes: str) -> Iterator[str]:
             f'<path d="M{front}h.01" fill="none" stroke="{color}" stroke-width="1.6" '
             f'stroke-linecap="round" stroke-dasharray="{dashes}"/>'
         )
+
+
+def _x(slot: Slot) -> str:
+    return _number(LEFT + (slot.column + 0.5) / POINTS * (WIDTH - RIGHT - LEFT))
 
 
 def _y(value: float, scale: Scale) -> str:
