@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from core import events
@@ -16,7 +19,9 @@ if TYPE_CHECKING:
 
 MAX_EVENTS_PER_TICK = 5_000
 METER_S = 5.0
-"""Bytes a second are the mean over this long at least."""
+"""Bytes a second are the mean over the last so many seconds, ..."""
+RENEWED_S = 2.0
+"""... and shown anew no more often than this: the figure itself costs bytes."""
 
 
 def take(app: WaggleApp) -> None:
@@ -65,15 +70,22 @@ def account_of(state: NodeState) -> str | None:
 class Meter:
     """What the console writes to its terminal; None in a test, where there is none."""
 
-    def __init__(self, tty: Tty | None) -> None:
+    def __init__(self, tty: Tty | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._tty = tty
-        self._since = (time.monotonic(), 0)
+        self._clock = clock
+        self._marks: deque[tuple[float, int]] = deque()
+        self._renewed = -math.inf
         self.kb_s: float | None = None
 
     def measure(self) -> None:
+        """Called on the tick."""
         if self._tty is None:
             return
-        now, (since, before) = time.monotonic(), self._since
-        if now - since >= METER_S:
+        now, marks = self._clock(), self._marks
+        marks.append((now, self._tty.written))
+        while len(marks) > 1 and marks[1][0] <= now - METER_S:
+            marks.popleft()
+        since, before = marks[0]
+        if now - since >= METER_S and now - self._renewed >= RENEWED_S:
+            self._renewed = now
             self.kb_s = round((self._tty.written - before) / 1000 / (now - since), 1)
-            self._since = (now, self._tty.written)
