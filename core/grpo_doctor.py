@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from core.grpo_figures import FEWEST, Figures, figures, percent
-from core.health_words import many
 from core.state import NodeState
+from core.texts import _, many
 
 NO_SIGNAL, NO_SIGNAL_AT_ALL = 0.8, 0.95
 """Share of one's own groups without spread from which TRL's `frac_reward_zero_std` asks for other
@@ -39,8 +39,8 @@ UNMOVED = 0.05
 they were."""
 LEAST_GENERATIONS, MOST_GENERATIONS = 8, 32
 """Eight answers a task are the floor that prime-rl names, 16 to 32 are common."""
-NOTHING_YET = "The GRPO doctor speaks after {} rounds."
-NOTHING_WRONG = "Nothing to change"
+NOTHING_YET = _("The GRPO doctor speaks after {n} rounds.")
+NOTHING_WRONG = _("Nothing to change")
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Diagnosis:
     @property
     def sentence(self) -> str:
         """The figures of the last rounds in a sentence."""
-        return NOTHING_YET.format(FEWEST) if self.figures is None else self.figures.sentence
+        return NOTHING_YET.format(n=FEWEST) if self.figures is None else self.figures.sentence
 
     @property
     def advice(self) -> str:
@@ -91,13 +91,17 @@ def _not_finite(state: NodeState) -> Iterator[Finding]:
     loss = last.loss if last is not None else None
     if not skipped and (loss is None or abs(loss) < float("inf")):
         return
-    many_times = state.skips_in_a_row if skipped else 1
+    n = state.skips_in_a_row if skipped else 1
     told = Figures(0, {}, state)
     yield Finding(
         "not_finite",
         True,
-        f"No step for {many(many_times, 'round')}: loss or gradient is not a number",
-        f"the weights are as before; if it goes on, {told.lower_rate()}",
+        many(
+            "No step for {n} round: loss or gradient is not a number",
+            "No step for {n} rounds: loss or gradient is not a number",
+            n,
+        ).format(n=n),
+        _("the weights are as before; if it goes on, {advice}").format(advice=told.lower_rate()),
     )
 
 
@@ -110,12 +114,16 @@ def _mismatch(told: Figures) -> Iterator[Finding]:
     yield Finding(
         "mismatch",
         True,
-        f"Sampler and trainer disagree by {gap:.3f} nats a token"
+        _("Sampler and trainer disagree by {gap:.3f} nats a token").format(gap=gap)
         if wide
-        else f"{percent(capped)} of the importance weights are cut off",
-        f"{told.put('sampling.rollout_format', 'exact')}, which is slower and true"
+        else _("{share} of the importance weights are cut off").format(share=percent(capped)),
+        _("{advice}, which is slower and true").format(
+            advice=told.put("sampling.rollout_format", "exact")
+        )
         if exact
-        else "the checkpoint or its tokeniser does not fit the model: start again from the model",
+        else _(
+            "the checkpoint or its tokeniser does not fit the model: start again from the model"
+        ),
     )
 
 
@@ -128,9 +136,19 @@ def _policy(told: Figures) -> Iterator[Finding]:
         else told.lower_rate()
     )
     if moved is not None and moved > POLICY_KL:
-        yield Finding("policy", True, f"The policy moves by {moved:.2f} nats in one round", fewer)
+        yield Finding(
+            "policy",
+            True,
+            _("The policy moves by {nats:.2f} nats in one round").format(nats=moved),
+            fewer,
+        )
     elif clipped is not None and clipped > CLIPPED:
-        yield Finding("clipped", False, f"{percent(clipped)} of the tokens are clipped", fewer)
+        yield Finding(
+            "clipped",
+            False,
+            _("{share} of the tokens are clipped").format(share=percent(clipped)),
+            fewer,
+        )
 
 
 def _entropy(told: Figures) -> Iterator[Finding]:
@@ -144,8 +162,10 @@ def _entropy(told: Figures) -> Iterator[Finding]:
     yield Finding(
         "entropy",
         True,
-        f"The entropy has collapsed to {entropy:.2f} nats: nothing new is tried, and"
-        f" {percent(unsolved)} of the tasks stay unsolved",
+        _(
+            "The entropy has collapsed to {nats:.2f} nats: nothing new is tried, and"
+            " {share} of the tasks stay unsolved"
+        ).format(nats=entropy, share=percent(unsolved)),
         told.put("sampling.temperature", "1.0")
         if heat is not None and heat < 1
         else told.lower_rate(),
@@ -157,15 +177,18 @@ def _signal(told: Figures) -> Iterator[Finding]:
     if silent is None or silent <= NO_SIGNAL:
         return
     answers = told.real("game.generations")
+    what = _("{share} of this node's groups teach nothing, in {unsolved} none is right")
     if all_ > none:
-        why, change = f"in {percent(all_)} all are right", "choose harder tasks: game.tasks"
+        what = _("{share} of this node's groups teach nothing, in {solved} all are right")
+        change = _("choose harder tasks: game.tasks")
     elif answers is not None and answers < MOST_GENERATIONS:
         more = min(MOST_GENERATIONS, max(LEAST_GENERATIONS, 2 * int(answers)))
-        why = f"in {percent(none)} none is right"
-        change = f"{told.put('game.generations', str(more))}, or choose easier tasks: game.tasks"
+        change = _("{advice}, or choose easier tasks: game.tasks").format(
+            advice=told.put("game.generations", str(more))
+        )
     else:
-        why, change = f"in {percent(none)} none is right", "choose easier tasks: game.tasks"
-    what = f"{percent(silent)} of this node's groups teach nothing, {why}"
+        change = _("choose easier tasks: game.tasks")
+    what = what.format(share=percent(silent), solved=percent(all_), unsolved=percent(none))
     # With groups of others there is still something to step on, however silent one's own are.
     grave = (told["frac_reward_zero_std"] or 0.0) > NO_SIGNAL_AT_ALL
     yield Finding("no_signal", grave, what, change + told.together)
@@ -176,28 +199,34 @@ def _length(told: Figures) -> Iterator[Finding]:
     if cut is None or cut <= TRUNCATED:
         return
     most = told.real("sampling.max_new_tokens")
-    longer = "raise sampling.max_new_tokens"
+    longer = _("raise sampling.max_new_tokens")
     if most is not None:
         longer = told.put("sampling.max_new_tokens", str(2 * int(most)))
-    unused = "" if told.settings.get("training.mask_truncated") is False else ", and left out"
-    what = f"{percent(cut)} of the answers are cut off by the token cap{unused}"
+    what = _("{share} of the answers are cut off by the token cap, and left out")
+    if told.settings.get("training.mask_truncated") is False:
+        what = _("{share} of the answers are cut off by the token cap")
+    what = what.format(share=percent(cut))
     yield Finding("truncated", cut > CUT_OFF, what, longer + told.together)
 
 
 def _weights(told: Figures) -> Iterator[Finding]:
     changed = told["weights_changed"]
     if changed is not None and changed < UNMOVED:
-        what = f"Steps change only {percent(changed)} of the weights"
+        what = _("Steps change only {share} of the weights").format(share=percent(changed))
         model = told.state.model
         coarse = model is not None and model.dtype != "float32"
-        change = told.put("model.dtype", "float32") if coarse else f"raise {told.rate_name}"
+        change = (
+            told.put("model.dtype", "float32")
+            if coarse
+            else _("raise {rate_name}").format(rate_name=told.rate_name)
+        )
         yield Finding("unmoved", False, what, change)
 
 
 def _generations(told: Figures) -> Iterator[Finding]:
     answers = told.real("game.generations")
     if answers is not None and answers < LEAST_GENERATIONS:
-        what = f"{int(answers)} answers a task seldom differ"
+        what = _("{n} answers a task seldom differ").format(n=int(answers))
         change = told.put("game.generations", "8") + told.together
         yield Finding("generations", False, what, change)
 

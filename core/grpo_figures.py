@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.health_words import many, number
+from core.health_words import number
 from core.series import GAP, Series
 from core.state import NodeState
+from core.texts import _, many
 
 WINDOW = 10
 """Rounds that are looked at: one round says little, and what was mended must show soon."""
@@ -23,7 +24,7 @@ SEEN = (
 AGREED = frozenset({"game.tasks", "game.generations", "sampling.max_new_tokens"})
 """What all nodes of a swarm have alike: others refuse the groups of one that differs, and leave it
 alone in the end."""
-TOGETHER = "; in the whole swarm, since others refuse what differs"
+TOGETHER = _("; in the whole swarm, since others refuse what differs")
 
 
 @dataclass(frozen=True)
@@ -64,20 +65,26 @@ class Figures:
     def sentence(self) -> str:
         """All that is known, most telling first."""
         told = [f"{name} {value}" for name, value in self.parts]
-        return f"Last {many(self.rounds, 'round')}: {', '.join(told)}"
+        last = many("Last {n} round: {figures}", "Last {n} rounds: {figures}", self.rounds)
+        return last.format(n=self.rounds, figures=", ".join(told))
 
     @property
     def parts(self) -> tuple[tuple[str, str], ...]:
         """(name, value) of what is known."""
         kl = self["kl"]
         found = (
-            ("no signal", _share(self.silent)),
-            ("entropy", _nats(self["entropy"])),
-            ("clipped", _share(self.clipped)),
-            ("cut off", _share(self.cut_off)),
-            ("KL", _nats(self["approx_kl"]) if kl is None else f"{kl:.2f} to the start"),
-            ("mismatch", _nats(self["logprob_gap_mean"])),
-            ("weights up to", _times(self["importance_weight_max"])),
+            (_("no signal"), _share(self.silent)),
+            (_("entropy"), _nats(self["entropy"])),
+            (_("clipped"), _share(self.clipped)),
+            (_("cut off"), _share(self.cut_off)),
+            (
+                "KL",
+                _nats(self["approx_kl"])
+                if kl is None
+                else _("{nats:.2f} to the start").format(nats=kl),
+            ),
+            (_("mismatch"), _nats(self["logprob_gap_mean"])),
+            (_("weights up to"), _times(self["importance_weight_max"])),
         )
         return tuple((name, value) for name, value in found if value)
 
@@ -100,7 +107,10 @@ class Figures:
         """`set game.generations to 16 (it is 8)`."""
         old = self.settings.get(name)
         known = f"{old:g}" if isinstance(old, float) else str(old)[:40]
-        return f"set {name} to {value}" + (f" (it is {known})" if old is not None else "")
+        told = _("set {name} to {value}")
+        if old is not None:
+            told = _("set {name} to {value} (it is {now})")
+        return told.format(name=name, value=value, now=known)
 
     @property
     def together(self) -> str:
@@ -119,7 +129,7 @@ class Figures:
         """A third of the learning rate that is in use."""
         rate = self.real(self.rate_name)
         if not rate:
-            return f"lower {self.rate_name} to a third"
+            return _("lower {rate_name} to a third").format(rate_name=self.rate_name)
         return self.put(self.rate_name, f"{rate / 3:.1g}")
 
 
@@ -144,7 +154,7 @@ def tail(series: Series, most: int = WINDOW) -> list[float]:
 def percent(share: float | None) -> str:
     """`62 %`; a share that is not quite nothing is not told as nothing."""
     value = 100 * (share or 0.0)
-    return f"{value:.0f} %" if value >= 1 or value <= 0 else "under 1 %"
+    return f"{value:.0f} %" if value >= 1 or value <= 0 else _("under 1 %")
 
 
 def _share(value: float | None) -> str:

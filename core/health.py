@@ -30,11 +30,12 @@ from core import (
     health_swarm,
     health_training,
 )
-from core.health_words import Told, Verdict, degraded, many
+from core.health_words import Told, Verdict, degraded
 from core.state import NodeState
+from core.texts import _, many
 
 Rule = Callable[[NodeState, float, bool], Verdict | None]
-NOTHING_TO_DO = "Nothing to do"
+NOTHING_TO_DO = _("Nothing to do")
 
 
 def verdict(state: NodeState, now: float, alive: bool = True) -> Verdict:
@@ -89,11 +90,16 @@ def _healthy(state: NodeState) -> Verdict:
 def _doing_well(state: NodeState) -> str:
     last = state.last_round
     if last is None:
-        return f"Training round {state.round}" if state.round is not None else "Training"
-    shared = ""
+        known = state.round is not None
+        return _("Training round {round}").format(round=state.round) if known else _("Training")
+    told = _("Round {round} finished in {seconds:.1f} s")
     if last.foreign_groups:
-        shared = f", trained on {many(last.foreign_groups, 'group')} of others"
-    return f"Round {last.round} finished in {last.seconds:.1f} s{shared}"
+        told = many(
+            "Round {round} finished in {seconds:.1f} s, trained on {n} group of others",
+            "Round {round} finished in {seconds:.1f} s, trained on {n} groups of others",
+            last.foreign_groups,
+        )
+    return told.format(round=last.round, seconds=last.seconds, n=last.foreign_groups)
 
 
 def _hint(state: NodeState) -> str:

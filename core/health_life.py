@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import statistics
 
-from core.health_words import Verdict, duration, many, sentence
+from core.health_words import Verdict, duration, sentence
 from core.series import GAP
 from core.state import IncidentLine, NodeState
+from core.texts import _, many
 
 STARTING_S = 180.0
 """A start that takes longer than this is told as a trouble."""
@@ -25,20 +26,20 @@ CRASHES, CRASHES_S = 3, 3600.0
 NEEDED = ("model", "scorer")
 """Services without which nothing is trained."""
 SERVICE_STEPS = {
-    "chain": "Rewards are kept here until the chain answers; check chain.rpc_url",
-    "net": "Training goes on alone; check your connection and net.bootnodes",
-    "journal": "Free some disk space",
+    "chain": _("Rewards are kept here until the chain answers; check chain.rpc_url"),
+    "net": _("Training goes on alone; check your connection and net.bootnodes"),
+    "journal": _("Free some disk space"),
 }
-AGAIN = "Start it again with ./waggle"
-SEE_LOG = "See the log for the cause: waggle doctor checks this machine"
+AGAIN = _("Start it again with ./waggle")
+SEE_LOG = _("See the log for the cause: waggle doctor checks this machine")
 
 
 def never(state: NodeState, now: float, alive: bool) -> Verdict | None:
     if state.node is not None:
         return None
     if alive and state.updated:
-        return Verdict("starting", "The node is starting", "It goes on by itself")
-    return Verdict("down", "No node has run here yet", "Start one with ./waggle")
+        return Verdict("starting", _("The node is starting"), _("It goes on by itself"))
+    return Verdict("down", _("No node has run here yet"), _("Start one with ./waggle"))
 
 
 def ended(state: NodeState, now: float, alive: bool) -> Verdict | None:
@@ -47,19 +48,19 @@ def ended(state: NodeState, now: float, alive: bool) -> Verdict | None:
     if state.running:
         return Verdict(
             "down",
-            "The node ended without a word: it was killed, or the machine went down",
-            f"{AGAIN}; it goes on where it was",
+            _("The node ended without a word: it was killed, or the machine went down"),
+            _("Start it again with ./waggle; it goes on where it was"),
         )
     if state.stop_reason == "asked":
-        return Verdict("down", "The node was stopped", AGAIN)
+        return Verdict("down", _("The node was stopped"), AGAIN)
     worst = _last_error(state)
     if worst is None:
-        return Verdict("down", "The node failed", "See logs/node.log, then start it again")
+        return Verdict("down", _("The node failed"), _("See logs/node.log, then start it again"))
     return Verdict("down", _reason(worst), worst.next_step or AGAIN)
 
 
 def paused(state: NodeState, now: float, alive: bool) -> Verdict | None:
-    told = Verdict("paused", "Paused at a round boundary", "Press p to go on")
+    told = Verdict("paused", _("Paused at a round boundary"), _("Press p to go on"))
     return told if state.paused else None
 
 
@@ -67,7 +68,9 @@ def service_down(state: NodeState, now: float, alive: bool) -> Verdict | None:
     for name in NEEDED:
         service = state.services.get(name)
         if service is not None and service.status == "down":
-            return Verdict("down", sentence(f"The {name} is down", service.detail), SEE_LOG)
+            return Verdict(
+                "down", sentence(_("The {name} is down").format(name=name), service.detail), SEE_LOG
+            )
     return None
 
 
@@ -82,12 +85,14 @@ def starting(state: NodeState, now: float, alive: bool) -> Verdict | None:
     slow = {n: s for n, s in state.services.items() if s.status == "starting"}
     names = [f"{name} ({s.detail})" if s.detail else name for name, s in slow.items()]
     if waited <= STARTING_S:
-        return Verdict("starting", "The node is starting", "It goes on by itself")
-    waits_for = f"waiting for {', '.join(names)}" if names else "the first round has not begun"
+        return Verdict("starting", _("The node is starting"), _("It goes on by itself"))
+    told = _("The node has been starting for {time}: the first round has not begun")
+    if names:
+        told = _("The node has been starting for {time}: waiting for {services}")
     return Verdict(
         "degraded",
-        f"The node has been starting for {duration(waited)}: {waits_for}",
-        "See the log; a large model takes minutes to load, a network may be unreachable",
+        told.format(time=duration(waited), services=", ".join(names)),
+        _("See the log; a large model takes minutes to load, a network may be unreachable"),
     )
 
 
@@ -98,17 +103,21 @@ def stalled(state: NodeState, now: float, alive: bool) -> Verdict | None:
         if phase.since and now - phase.since > patience:
             return Verdict(
                 "degraded",
-                sentence(f"Waiting for {duration(now - phase.since)}", phase.detail),
-                "Check that the coordinator's clock moves: `waggle doctor`",
+                sentence(
+                    _("Waiting for {time}").format(time=duration(now - phase.since)), phase.detail
+                ),
+                _("Check that the coordinator's clock moves: `waggle doctor`"),
             )
         return None
     newest = max(state.worked, phase.since)
     if newest and now - newest > patience:
-        what = f" in phase {phase.name}" if phase.name else ""
+        told = _("Nothing has happened for {time}")
+        if phase.name:
+            told = _("Nothing has happened for {time} in phase {phase}")
         return Verdict(
             "degraded",
-            f"Nothing has happened for {duration(now - newest)}{what}",
-            "See the log; if the machine was asleep, it goes on by itself, else start it again",
+            told.format(time=duration(now - newest), phase=phase.name),
+            _("See the log; if the machine was asleep, it goes on by itself, else start it again"),
         )
     return None
 
@@ -129,9 +138,14 @@ def restarting(state: NodeState, now: float, alive: bool) -> Verdict | None:
     worst = _last_error(state)
     why = _reason(worst) if worst is not None and worst.last >= recent[0] - CRASHES_S else ""
     span = duration(max(0.0, now - recent[0]))
+    told = many(
+        "The node ended {n} time within {time} unasked",
+        "The node ended {n} times within {time} unasked",
+        len(recent),
+    )
     return Verdict(
         "degraded",
-        sentence(f"The node ended {many(len(recent), 'time')} within {span} unasked", why),
+        sentence(told.format(n=len(recent), time=span), why),
         (worst.next_step if why and worst is not None else "") or SEE_LOG,
     )
 
@@ -146,10 +160,13 @@ def failing(state: NodeState, now: float, alive: bool) -> Verdict | None:
 def service_ill(state: NodeState, now: float, alive: bool) -> Verdict | None:
     for name, service in state.services.items():
         if service.status in ("down", "degraded"):
-            step = "It is started again by itself; see the log if it is not"
+            step = _("It is started again by itself; see the log if it is not")
+            told = _("{service} is degraded")
+            if service.status == "down":
+                told = _("{service} is down")
             return Verdict(
                 "degraded",
-                sentence(f"{_service_name(name)} is {service.status}", service.detail),
+                sentence(told.format(service=_service_name(name)), service.detail),
                 SERVICE_STEPS.get(name, step),
             )
     return None
@@ -170,10 +187,18 @@ def _recent_error(state: NodeState, now: float) -> IncidentLine | None:
 
 
 def _reason(line: IncidentLine) -> str:
-    times = f" ({line.count} times)" if line.count > 1 else ""
-    return sentence((line.what or line.code or "Something failed") + times, line.why)
+    what = line.what or line.code or _("Something failed")
+    if line.count > 1:
+        what = _("{what} ({n} times)").format(what=what, n=line.count)
+    return sentence(what, line.why)
 
 
 def _service_name(name: str) -> str:
-    names = {"net": "The network", "chain": "The chain", "services": "The swarm's services"}
-    return names.get(name, f"The {name}" if not name.startswith("node-") else name.capitalize())
+    names = {
+        "net": _("The network"),
+        "chain": _("The chain"),
+        "services": _("The swarm's services"),
+    }
+    if name.startswith("node-"):
+        return name.capitalize()
+    return names.get(name) or _("The {name}").format(name=name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.health_words import Told, number
 from core.state import NodeState
+from core.texts import _
 
 DISK_BYTES = 10**9
 CHECKPOINTS = 2
@@ -25,10 +26,12 @@ def disk(state: NodeState, now: float) -> Told:
     needed = max(DISK_BYTES, CHECKPOINTS * size)
     if free >= needed:
         return None
-    why = f", and a checkpoint takes {size / 1e9:.1f}" if CHECKPOINTS * size > DISK_BYTES else ""
+    told = _("The disk is nearly full: {free:.1f} GB free")
+    if CHECKPOINTS * size > DISK_BYTES:
+        told = _("The disk is nearly full: {free:.1f} GB free, and a checkpoint takes {size:.1f}")
     return (
-        f"The disk is nearly full: {free / 1e9:.1f} GB free{why}",
-        "Free some space, or keep fewer checkpoints: checkpoint.keep",
+        told.format(free=free / 1e9, size=size / 1e9),
+        _("Free some space, or keep fewer checkpoints: checkpoint.keep"),
     )
 
 
@@ -38,9 +41,10 @@ def memory(state: NodeState, now: float) -> Told:
     fresh = last is not None and node is not None and last.time >= node.time
     if last is not None and fresh and number(last.metrics, "out_of_memory_retries") > 0:
         return (
-            f"The memory did not suffice in round {last.round}: the update was done in smaller"
-            " pieces",
-            "It goes on so, slower; to mend it, close other programs or lower game.groups",
+            _(
+                "The memory did not suffice in round {round}: the update was done in smaller pieces"
+            ).format(round=last.round),
+            _("It goes on so, slower; to mend it, close other programs or lower game.groups"),
         )
     if read is None or read.memory_limit_mib <= 0:
         return None
@@ -49,8 +53,10 @@ def memory(state: NodeState, now: float) -> Told:
     if limit - used >= max(MEMORY_LEFT * limit, MEMORY_LEFT_MIB):
         return None
     return (
-        f"The memory is nearly full: rounds take up to {used / 1024:.1f} of {limit / 1024:.1f} GiB",
-        "Close other programs, or take a recipe or a model that needs less: waggle models",
+        _("The memory is nearly full: rounds take up to {used:.1f} of {limit:.1f} GiB").format(
+            used=used / 1024, limit=limit / 1024
+        ),
+        _("Close other programs, or take a recipe or a model that needs less: waggle models"),
     )
 
 
@@ -59,8 +65,8 @@ def hint(state: NodeState) -> str:
     if state.ledger.trained < WORTH_A_BACKUP:
         return ""
     if state.backed_up is None:
-        return "There is no copy of this node's key yet: waggle identity backup"
+        return _("There is no copy of this node's key yet: waggle identity backup")
     read = state.machine
     if read is not None and read.account and read.account_kept is None:
-        return "No copy of this node's account is known of: waggle account export"
+        return _("No copy of this node's account is known of: waggle account export")
     return ""

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from core.health_words import Told
+from core.health_words import Told, sentence
 from core.rewards_words import differs, ether, rounds_left
 from core.state import NodeState, Submission
+from core.texts import _, many
 
 OBSTACLE_S = 60.0
 """What may mend itself has this long; a refusal is told at once."""
@@ -32,10 +33,14 @@ def not_counted(state: NodeState) -> Told:
     if told is None or not differs(told.account, told.owner):
         return None
     return (
-        f"Nothing that this node trains is counted: its peer id is registered to {told.owner},"
-        f" and its account is {told.account}",
-        "Bring the account that registered it, or start as a new peer: waggle identity new"
-        " --set-aside; what was trained is kept",
+        _(
+            "Nothing that this node trains is counted: its peer id is registered to {owner},"
+            " and its account is {account}"
+        ).format(owner=told.owner, account=told.account),
+        _(
+            "Bring the account that registered it, or start as a new peer: waggle identity new"
+            " --set-aside; what was trained is kept"
+        ),
     )
 
 
@@ -46,10 +51,9 @@ def obstacle(state: NodeState, now: float) -> Told:
         return None
     if not told.code and now - told.obstacle_since < OBSTACLE_S:
         return None
-    why = f": {told.why}" if told.why else ""
     return (
-        f"Rewards wait here. {told.obstacle}{why}",
-        told.next_step or "They are kept, and sent when it is mended",
+        _("Rewards wait here. {obstacle}").format(obstacle=sentence(told.obstacle, told.why)),
+        told.next_step or _("They are kept, and sent when it is mended"),
     )
 
 
@@ -58,12 +62,25 @@ def gas_low(state: NodeState) -> Told:
     left, read, told = rounds_left(state.counters), state.counters, state.rewards
     if left is None or read is None or left >= LOW_ROUNDS:
         return None
-    whom = told.account if told is not None and told.account else "the node's account"
-    lasts = f"can pay for {left} more submissions" if left else "cannot pay for another submission"
+    whom = told.account if told is not None and told.account else _("the node's account")
+    lasts = _(
+        "The account cannot pay for another submission: it has {balance} ether, and each with its"
+        " vote costs about {cost}"
+    )
+    if left:
+        lasts = many(
+            "The account can pay for {n} more submission: it has {balance} ether, and each with its"
+            " vote costs about {cost}",
+            "The account can pay for {n} more submissions: it has {balance} ether, and each with"
+            " its vote costs about {cost}",
+            left,
+        )
+    cost = read.round_cost_wei
     return (
-        f"The account {lasts}: it has {ether(read.balance_wei)} ether, and each with its vote"
-        f" costs about {ether(read.round_cost_wei)}",
-        f"Send some ether to {whom}: {ether(1000 * read.round_cost_wei)} lasts for about 1000",
+        lasts.format(n=left, balance=ether(read.balance_wei), cost=ether(cost)),
+        _("Send some ether to {account}: {ether} lasts for about 1000").format(
+            account=whom, ether=ether(1000 * cost)
+        ),
     )
 
 
@@ -74,29 +91,42 @@ def twin(state: NodeState, now: float) -> Told:
     ]
     if not recent:
         return None
-    many = "a submission" if len(recent) == 1 else f"{len(recent)} submissions"
     return (
-        f"Another machine runs with this peer's key: {many} of the last minutes came from there,"
-        " instead of what was trained here",
-        "Stop one of the two, or give it an identity of its own: waggle identity new --set-aside",
+        many(
+            "Another machine runs with this peer's key: a submission of the last minutes came from"
+            " there, instead of what was trained here",
+            "Another machine runs with this peer's key: {n} submissions of the last minutes came"
+            " from there, instead of what was trained here",
+            len(recent),
+        ).format(n=len(recent)),
+        _(
+            "Stop one of the two, or give it an identity of its own: waggle identity new"
+            " --set-aside"
+        ),
     )
 
 
 def queue(state: NodeState, now: float) -> Told:
     """Submissions wait for long, or more and more of them do."""
     rows = list(_open(state))
-    if told := _growing(state, rows):
-        return told
+    if growing := _growing(state, rows):
+        return growing
     waiting = [row for row in rows if now - row.since > QUEUE_S]
     if not waiting:
         return None
-    many = f"{len(waiting)} submissions have" if len(waiting) > 1 else "A submission has"
     oldest = (now - min(row.since for row in waiting)) / 60
-    error = next((f": {row.error}" for row in reversed(waiting) if row.error), "")
+    error = next((row.error for row in reversed(waiting) if row.error), "")
+    told = many(
+        "A submission has waited up to {minutes:.0f} min for the chain",
+        "{n} submissions have waited up to {minutes:.0f} min for the chain",
+        len(waiting),
+    ).format(n=len(waiting), minutes=oldest)
     return (
-        f"{many} waited up to {oldest:.0f} min for the chain{error.rstrip('. ')}",
-        "They are kept and sent when the chain answers; see `waggle rewards`, and check"
-        " chain.rpc_url with `waggle doctor`",
+        sentence(told, error.rstrip(". ")),
+        _(
+            "They are kept and sent when the chain answers; see `waggle rewards`, and check"
+            " chain.rpc_url with `waggle doctor`"
+        ),
     )
 
 
@@ -108,12 +138,14 @@ def _growing(state: NodeState, rows: list[Submission]) -> Told:
     since = sorted(row.since for row in rows)[-GROWING]
     if done >= since:
         return None
-    error = next((f": {row.error}" for row in reversed(rows) if row.error), "")
+    error = next((row.error for row in reversed(rows) if row.error), "")
+    told = _("The outbox grows: {n} submissions wait, and none of the newest got through")
     return (
-        f"The outbox grows: {len(rows)} submissions wait, and none of the newest got"
-        f" through{error.rstrip('. ')}",
-        "They are kept; see `waggle rewards` for what stands in the way, or send fewer:"
-        " chain.submit_every_rounds",
+        sentence(told.format(n=len(rows)), error.rstrip(". ")),
+        _(
+            "They are kept; see `waggle rewards` for what stands in the way, or send fewer:"
+            " chain.submit_every_rounds"
+        ),
     )
 
 
@@ -122,9 +154,11 @@ def refused(state: NodeState, now: float) -> Told:
     newest = state.ledger.settled[-1] if state.ledger.settled else None
     if newest is None or newest.status != "failed" or now - newest.changed > RECENT_S:
         return None
-    what = "registration" if newest.round is None else f"{newest.kind} of round {newest.round}"
-    why = f": {newest.error}" if newest.error else ""
-    return f"The coordinator refused the {what}{why}", "See the ledger: `waggle rewards`"
+    told = _("The coordinator refused the {kind} of round {round}")
+    if newest.round is None:
+        told = _("The coordinator refused the registration")
+    told = told.format(kind=newest.kind, round=newest.round)
+    return sentence(told, newest.error), _("See the ledger: `waggle rewards`")
 
 
 def hint(state: NodeState) -> str:
@@ -132,9 +166,14 @@ def hint(state: NodeState) -> str:
     told = state.rewards
     if told is None or told.code != CHOSEN:
         return ""
-    many = sum(told.rewards.get(status, 0) for status in ("pending", "sent")) + told.waiting
-    kept = f"; {many} rounds wait here" if many else ""
-    return f"Nothing is submitted, chain.coordinator is read-only{kept}"
+    n = sum(told.rewards.get(status, 0) for status in ("pending", "sent")) + told.waiting
+    if not n:
+        return _("Nothing is submitted, chain.coordinator is read-only")
+    return many(
+        "Nothing is submitted, chain.coordinator is read-only; {n} round waits here",
+        "Nothing is submitted, chain.coordinator is read-only; {n} rounds wait here",
+        n,
+    ).format(n=n)
 
 
 def _open(state: NodeState) -> Iterator[Submission]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from core.health_words import Told, duration, many
+from core.health_words import Told, duration
 from core.net.skew import Skew
 from core.net.skew import sentence as skew_sentence
 from core.state import NodeState
+from core.texts import _, many
 
 MOVES, MISSED = 2, 4
 """One long round happens to everybody; to miss so many rounds in so many moves is a habit."""
@@ -13,7 +14,7 @@ OVERDUE_S = 60.0
 ALONE_S = 600.0
 ALONE_ROUNDS = 3
 TRAINING = ("sample", "publish", "gather", "admit", "update")
-FASTER = (
+FASTER = _(
     "Train less in a round: lower game.groups or sampling.max_new_tokens, or take a smaller model"
 )
 
@@ -24,15 +25,19 @@ def behind(state: NodeState, now: float) -> Told:
     if told.moves >= MOVES and told.missed >= MISSED:
         played = told.moves + told.missed
         return (
-            f"Behind the swarm: it played {many(played, 'round')} while this node trained"
-            f" {told.moves}",
+            many(
+                "Behind the swarm: it played {n} round while this node trained {trained}",
+                "Behind the swarm: it played {n} rounds while this node trained {trained}",
+                played,
+            ).format(n=played, trained=told.moves),
             FASTER,
         )
     late = now - state.deadline if state.deadline is not None else 0.0
     if late > OVERDUE_S and state.phase.name in TRAINING and state.round is not None:
         return (
-            f"Behind the swarm: round {state.round} was over {duration(late)} ago, and this node"
-            " still trains it",
+            _(
+                "Behind the swarm: round {round} was over {time} ago, and this node still trains it"
+            ).format(round=state.round, time=duration(late)),
             FASTER,
         )
     return None
@@ -51,16 +56,22 @@ def alone(state: NodeState, now: float) -> Told:
     if lonely_s <= max(ALONE_S, ALONE_ROUNDS * round_s):
         return None
     if net.peers:
-        connected = many(net.peers, "node is", "nodes are")
         return (
-            f"No other node has shared rollouts for {duration(lonely_s)}, though {connected}"
-            " connected: this node learns from its own answers only",
-            "See who is there: waggle peers. They may be in another round, or be bootnodes only",
+            many(
+                "No other node has shared rollouts for {time}, though {n} node is connected:"
+                " this node learns from its own answers only",
+                "No other node has shared rollouts for {time}, though {n} nodes are connected:"
+                " this node learns from its own answers only",
+                net.peers,
+            ).format(time=duration(lonely_s), n=net.peers),
+            _("See who is there: waggle peers. They may be in another round, or be bootnodes only"),
         )
     return (
-        f"No peers: no other node has been there for {duration(lonely_s)}, this node learns from"
-        " its own answers only",
-        "See which bootnodes answer: waggle doctor net; or ask for a fresh invite",
+        _(
+            "No peers: no other node has been there for {time}, this node learns from"
+            " its own answers only"
+        ).format(time=duration(lonely_s)),
+        _("See which bootnodes answer: waggle doctor net; or ask for a fresh invite"),
     )
 
 

@@ -11,6 +11,7 @@ from core.grpo_doctor import Diagnosis, diagnose
 from core.grpo_figures import tail
 from core.health_words import Told, sentence
 from core.state import NodeState
+from core.texts import _
 
 NO_SIGNAL_ROUNDS = 10
 NEWEST, EARLIER, ENOUGH = 5, 300, 30
@@ -30,8 +31,8 @@ def no_step(state: NodeState, now: float) -> Told:
         return None
     why = state.last_skip.reason if state.last_skip else ""
     return (
-        f"No training step for {state.skips_in_a_row} rounds ({why})",
-        "All answers earn the same: choose easier or harder tasks, or more generations",
+        _("No training step for {n} rounds ({why})").format(n=state.skips_in_a_row, why=why),
+        _("All answers earn the same: choose easier or harder tasks, or more generations"),
     )
 
 
@@ -55,18 +56,24 @@ def slow(state: NodeState, now: float) -> Told:
     usual, here = statistics.median(seconds[:-NEWEST]), statistics.median(seconds[-NEWEST:])
     if here < SLOWER * usual or here - usual < SLOWER_S:
         return None
-    what = f"Rounds take {here:.1f} s, {here / max(usual, 1e-3):.1f} times as long as they did"
+    what = _("Rounds take {seconds:.1f} s, {times:.1f} times as long as they did").format(
+        seconds=here, times=here / max(usual, 1e-3)
+    )
     longer = _times(state, "completion_length_mean")
     if longer is not None and longer > SLOWER / 1.3:
         return (
-            sentence(what, f"the answers are {longer:.1f} times as long"),
-            "That is the model's doing; sampling.max_new_tokens caps it",
+            sentence(what, _("the answers are {times:.1f} times as long").format(times=longer)),
+            _("That is the model's doing; sampling.max_new_tokens caps it"),
         )
     speed = _times(state, "tokens_per_s")
-    why = f"it samples at {100 * speed:.0f} % of its usual speed" if speed and speed < 0.7 else ""
+    why = (
+        _("it samples at {share:.0f} % of its usual speed").format(share=100 * speed)
+        if speed and speed < 0.7
+        else ""
+    )
     return (
         sentence(what, why),
-        "See what else runs here (top), and whether the machine is hot or on battery",
+        _("See what else runs here (top), and whether the machine is hot or on battery"),
     )
 
 

@@ -6,6 +6,17 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.texts import _
+
+LEVELS = {
+    "healthy": _("healthy"),
+    "degraded": _("degraded"),
+    "down": _("down"),
+    "starting": _("starting"),
+    "paused": _("paused"),
+}
+"""The levels of a verdict, as they are shown."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -39,8 +50,3 @@ def duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
-
-
-def many(count: int, one: str, more: str = "") -> str:
-    """`1 round`, `3 rounds`."""
-    return f"{count} {one}" if count == 1 else f"{count} {more or one + 's'}"

@@ -17,6 +17,7 @@ from core.health import verdict
 from core.home import Home, HomeLock
 from core.journal import Journal
 from core.state import NodeState
+from core.texts import _, many
 
 SHOWN = 30
 """Rows of a list."""
@@ -141,11 +142,17 @@ def _status_lines(state: NodeState) -> list[tuple[str, str]]:
 
 def ago(then: float, now: float | None = None) -> str:
     """A duration that a person reads at a glance. now: Unix seconds; None for this moment."""
-    seconds = max(0.0, (time.time() if now is None else now) - then)
+    return _("{time} ago").format(time=span((time.time() if now is None else now) - then))
+
+
+def span(seconds: float) -> str:
+    """`90 s`, `5 min`, `3 h`, `4 days`; never negative."""
+    seconds = max(0.0, seconds)
     for limit, unit, name in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
         if seconds < limit:
-            return f"{seconds / unit:.0f} {name} ago"
-    return f"{seconds / 86_400:.0f} days ago"
+            return f"{seconds / unit:.0f} {name}"
+    days = round(seconds / 86_400)
+    return many("{n} day", "{n} days", days).format(n=days)
 
 
 def clean(text: str) -> str:

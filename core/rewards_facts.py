@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.errors import WaggleError
-from core.reports import ago
+from core.reports import ago, span
 from core.rewards_figures import Figures
 from core.rewards_words import (
     MEANINGS,
+    NAMES,
     STAGES,
-    UNCONFIRMED,
     differs,
     money,
     passes,
@@ -24,6 +24,7 @@ from core.rewards_words import (
     short,
     vote_difference,
 )
+from core.texts import _, many
 
 if TYPE_CHECKING:
     from core.chain.ledger_pages import Round
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
     from core.rewards_check import Checked
 
 MANY = 10_000
-NOTHING = "Nothing is recorded here yet: a round is, as soon as it is trained."
-UNKNOWN = "Round {} is not in the ledger: not trained here, or so old that only its sum is kept."
+NOTHING = _("Nothing is recorded here yet: a round is, as soon as it is trained.")
+UNKNOWN = _(
+    "Round {round} is not in the ledger: not trained here, or so old that only its sum is kept."
+)
 
 
 @dataclass(frozen=True)
@@ -74,15 +77,19 @@ class Side:
     def word(self) -> str:
         """`level` in words."""
         open_ = abs((self.here or 0) - (self.there or 0))
-        words = {"up": "the same", "starting": f"{open_:,} {UNCONFIRMED}", "degraded": "differs"}
+        words = {
+            "up": _("the same"),
+            "starting": _("{n:,} not confirmed yet").format(n=open_),
+            "degraded": _("differs"),
+        }
         return words.get(self.level, "")
 
 
 def stages(figures: Figures, now: float) -> list[Stage]:
     """From trained to credited; those in between only when something stands there."""
     totals = figures.totals
-    bonus = f", {totals.bonus} of it for taking part" if totals.bonus else ""
-    out = [Stage("trained", totals.rounds, None, totals.reward, f"rounds{bonus}")]
+    rounds = _("rounds, {bonus} of it for taking part") if totals.bonus else _("rounds")
+    out = [Stage("trained", totals.rounds, None, totals.reward, rounds.format(bonus=totals.bonus))]
     for stage in STAGES:
         if stage == "waiting":
             rewards, votes, worth = totals.waiting, None, totals.waiting_reward
@@ -90,18 +97,21 @@ def stages(figures: Figures, now: float) -> list[Stage]:
             rewards, votes = (totals.count(stage, kind=kind) for kind in ("reward", "winner"))
             worth = totals.value.get(stage, 0)
         if rewards or votes or stage == "credited":
-            meaning = MEANINGS[stage] + _when(figures, stage, now)
+            meaning = _with_time(MEANINGS[stage], figures, stage, now)
             out.append(Stage(stage, rewards, votes, worth, meaning))
     return out
 
 
-def _when(figures: Figures, stage: str, now: float) -> str:
+def _with_time(meaning: str, figures: Figures, stage: str, now: float) -> str:
+    """What a stage means, and when it goes on."""
     totals, counted = figures.totals, figures.counted
     if stage == "waiting" and counted is not None and counted.next_submission:
-        return f", at the latest {ahead(counted.next_submission, now)}"
+        latest = ahead(counted.next_submission, now)
+        return _("{meaning}, at the latest {time}").format(meaning=meaning, time=latest)
     if stage == "pending" and totals.next_try is not None:
-        return f"; next attempt {ahead(max(totals.next_try, figures.line.next_try), now)}"
-    return ""
+        attempt = ahead(max(totals.next_try, figures.line.next_try), now)
+        return _("{meaning}; next attempt {time}").format(meaning=meaning, time=attempt)
+    return meaning
 
 
 def sides(figures: Figures) -> list[Side]:
@@ -132,24 +142,37 @@ def facts(
     out.append(("gas", gas(figures)))
     line = figures.line
     if not line.is_open():
-        tried = f"since {ago(line.since, now)}, tried {line.failures} times"
-        told = str(WaggleError(line.what, line.why, line.next_step))
-        out.append(("trouble", f"{told} ({tried}; next attempt {ahead(line.next_try, now)})"))
+        told = many(
+            "{error} (since {since}, tried {n} time; next attempt {next})",
+            "{error} (since {since}, tried {n} times; next attempt {next})",
+            line.failures,
+        ).format(
+            error=WaggleError(line.what, line.why, line.next_step),
+            since=ago(line.since, now),
+            n=line.failures,
+            next=ahead(line.next_try, now),
+        )
+        out.append(("trouble", told))
     if checked is not None:
-        out.append(("clock", f"the coordinator is at round {checked.round}"))
+        out.append(("clock", _("the coordinator is at round {round}").format(round=checked.round)))
         if checked.asked:
-            known = f"{len(checked.there)} of {checked.asked} open submissions are there already"
+            known = _("{there} of {asked} open submissions are there already").format(
+                there=len(checked.there), asked=checked.asked
+            )
             out.append(("outbox", known))
     for other in figures.elsewhere:
         if other.open:
-            whose = "" if other.peer_id == figures.peer_id else f" of peer {short(other.peer_id)}"
-            out.append(
-                (
-                    "elsewhere",
-                    f"{other.open} submissions{whose} are for another swarm, "
-                    f"{short(other.swarm, 24)}: kept, and sent when this home is in it again",
-                )
+            told = _(
+                "{n} submissions are for another swarm, {swarm}: kept, and sent when this home is"
+                " in it again"
             )
+            if other.peer_id != figures.peer_id:
+                told = _(
+                    "{n} submissions of peer {peer} are for another swarm, {swarm}: kept, and sent"
+                    " when this home is in it again"
+                )
+            swarm, peer = short(other.swarm, 24), short(other.peer_id)
+            out.append(("elsewhere", told.format(n=other.open, swarm=swarm, peer=peer)))
     return out
 
 
@@ -157,29 +180,40 @@ def identity(figures: Figures, owner: str | None) -> str:
     """Whose the coordinator says that this peer is."""
     mine = figures.account
     if owner is None:
-        return "the coordinator was not asked yet whose this peer is"
+        return _("the coordinator was not asked yet whose this peer is")
     if not owner:
-        return "not registered yet: the first submission does it"
+        return _("not registered yet: the first submission does it")
     if not differs(mine, owner):
-        return f"registered to {owner}" + (", this node's account" if mine else "")
-    return (
-        f"WRONG: registered to {owner}, and this node's account is {mine}: nothing it trains is "
+        told = (
+            _("registered to {owner}, this node's account") if mine else _("registered to {owner}")
+        )
+        return told.format(owner=owner)
+    return _(
+        "WRONG: registered to {owner}, and this node's account is {mine}: nothing it trains is "
         "counted. Bring the account folder that registered it here, or start as a new peer with "
         "`waggle identity new --set-aside`. Nothing was sent; the rounds are kept"
-    )
+    ).format(owner=owner, mine=mine)
 
 
 def gas(figures: Figures) -> str:
     """What was spent, and how long the rest lasts."""
     totals, read = figures.totals, figures.counters
-    spent = f"{money(totals.fee_wei)} spent for {totals.gas_used:,} gas"
+    spent = _("{money} spent for {gas:,} gas").format(
+        money=money(totals.fee_wei), gas=totals.gas_used
+    )
     left = rounds_left(read)
     if read is None or left is None:
         return spent
-    many = f"{left}" if left < MANY else f"more than {MANY}"
-    return (
-        f"{spent}; {money(read.balance_wei)} left, for {many} submissions with their votes"
-        f" at {money(read.round_cost_wei)} each"
+    told = _("{spent}; {money} left, for {n} submissions with their votes at {cost} each")
+    if left >= MANY:
+        told = _(
+            "{spent}; {money} left, for more than {n} submissions with their votes at {cost} each"
+        )
+    return told.format(
+        spent=spent,
+        money=money(read.balance_wei),
+        n=min(left, MANY),
+        cost=money(read.round_cost_wei),
     )
 
 
@@ -188,21 +222,30 @@ def gas(figures: Figures) -> str:
 
 def round_head(each: Round, now: float) -> str:
     row = each.row
-    stage = f", stage {row.stage}" if row.stage else ""
-    return f"round {row.round}{stage}, trained {ago(row.time, now)}"
+    told = _("round {round}, trained {time}")
+    if row.stage:
+        told = _("round {round}, stage {stage}, trained {time}")
+    return told.format(round=row.round, stage=row.stage, time=ago(row.time, now))
 
 
 def round_lines(each: Round, now: float) -> list[tuple[str, str]]:
     """All of one round, as (name, text); a name of "" goes on with the line before."""
     row = each.row
-    bonus = f" and {row.bonus} for taking part" if row.bonus else ""
+    earned = _("{reward}; mean reward {mean:.3f}")
+    if row.bonus:
+        earned = _("{reward} and {bonus} for taking part; mean reward {mean:.3f}")
     out = [
-        ("earned", f"{row.reward}{bonus}; mean reward {row.reward_mean:.3f}"),
-        ("winners", ", ".join(row.winners) or "nobody: no vote"),
-        *_submission("reward", each.reward, f"waiting: {MEANINGS['waiting']}", now),
+        ("earned", earned.format(reward=row.reward, bonus=row.bonus, mean=row.reward_mean)),
+        ("winners", ", ".join(row.winners) or _("nobody: no vote")),
+        *_submission(
+            "reward",
+            each.reward,
+            f"{NAMES['waiting']}: {MEANINGS['waiting']}",
+            now,
+        ),
     ]
     if each.vote is not None or row.winners:
-        out += _submission("vote", each.vote, "none: one vote goes with each submission", now)
+        out += _submission("vote", each.vote, _("none: one vote goes with each submission"), now)
     return out
 
 
@@ -211,18 +254,29 @@ def _submission(
 ) -> list[tuple[str, str]]:
     if row is None:
         return [(name, without)]
-    value = f"{row.value} for round {row.round}: " if row.kind == "reward" else ""
-    out = [(name, f"{value}{row.status}, {MEANINGS[row.status]}")]
-    times = "once" if row.attempts == 1 else f"{row.attempts} times"
-    sent = f"sent {times}" if row.attempts else "not sent from here"
-    again = f"; next attempt {ahead(row.next_try, now)}" if row.is_open else ""
-    out.append(("", f"{sent}, last change {ago(row.updated, now)}{again}"))
+    told = f"{NAMES[row.status]}, {MEANINGS[row.status]}"
+    if row.kind == "reward":
+        told = _("{value} for round {round}: {status}").format(
+            value=row.value, round=row.round, status=told
+        )
+    out = [(name, told)]
+    sent = _("not sent from here")
+    if row.attempts:
+        sent = many("sent once", "sent {n} times", row.attempts).format(n=row.attempts)
+    told = _("{sent}, last change {time}")
+    if row.is_open:
+        told = _("{sent}, last change {time}; next attempt {next}")
+    told = told.format(sent=sent, time=ago(row.updated, now), next=ahead(row.next_try, now))
+    out.append(("", told))
     for tx_hash in row.hashes or ((row.tx_hash,) if row.tx_hash else ()):
         mined = row.block and tx_hash == row.tx_hash
         out.append(("  mined" if mined else "  sent as", tx_hash))
     if row.block:
-        fee = f", fee {money(row.fee_wei)}" if row.fee_wei else ""
-        out.append(("", f"block {row.block}, gas {row.gas_used or 'not known'}{fee}"))
+        told = _("block {block}, gas {gas}")
+        if row.fee_wei:
+            told = _("block {block}, gas {gas}, fee {fee}")
+        gas_used = row.gas_used or _("not known")
+        out.append(("", told.format(block=row.block, gas=gas_used, fee=money(row.fee_wei))))
     if row.error:
         code = f"{row.code}: " if row.code else ""
         out.append(("", f"{code}{row.error}"))
@@ -234,11 +288,11 @@ def receipt(each: Round) -> str:
     if each.reward is None:
         return ""
     if each.reward.round != each.row.round:
-        return f"with round {each.reward.round}"
+        return _("with round {round}").format(round=each.reward.round)
     return short(each.reward.tx_hash, 10, 6)
 
 
 def ahead(then: float, now: float) -> str:
     """`now`, or how long from now."""
     left = then - now
-    return "now" if left <= 1 else "in " + ago(now - left, now).removesuffix(" ago")
+    return _("now") if left <= 1 else _("in {time}").format(time=span(left))

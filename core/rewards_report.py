@@ -119,7 +119,7 @@ def _table(rounds: list[Round], choice: Choice) -> None:
 
 def _one_round(figures: Figures, number: int, now: float) -> None:
     if not figures.rounds:
-        _told("", UNKNOWN.format(number), 0)
+        _told("", UNKNOWN.format(round=number), 0)
         return
     for each in figures.rounds:
         print(round_head(each, now))

@@ -5,35 +5,58 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core import events
+from core.texts import _, many
 
 if TYPE_CHECKING:
     from core.chain.ledger_rows import Totals
 
 COUNTERS = {
-    "reward": "points of this peer's own answers, summed over all it submitted",
-    "participation": "rounds in which this peer voted: one vote with each submission",
-    "wins": "votes, by whichever peer, that named this one best of a round",
+    "reward": _("points of this peer's own answers, summed over all it submitted"),
+    "participation": _("rounds in which this peer voted: one vote with each submission"),
+    "wins": _("votes, by whichever peer, that named this one best of a round"),
 }
 """The coordinator's three counters, which it keeps for each peer id; a line of 80 columns each."""
 
 STAGES = ("waiting", "pending", "sent", "confirmed", "credited", "failed")
+NAMES = {
+    "reward": _("reward"),
+    "vote": _("vote"),
+    "winner": _("vote"),
+    "participation": _("participation"),
+    "wins": _("wins"),
+    "trained": _("trained"),
+    "waiting": _("waiting"),
+    "pending": _("pending"),
+    "sent": _("sent"),
+    "confirmed": _("confirmed"),
+    "credited": _("credited"),
+    "failed": _("failed"),
+}
+"""Counters, stages and kinds of submissions, as the console shows them; codes stay as they are."""
 MEANINGS = {
-    "waiting": "rounds not handed over yet",
-    "pending": "to be sent",
-    "sent": "the transaction is out",
-    "confirmed": "mined; may still be reorganised",
-    "credited": "the coordinator has it for good",
-    "failed": "refused for good",
+    "waiting": _("rounds not handed over yet"),
+    "pending": _("to be sent"),
+    "sent": _("the transaction is out"),
+    "confirmed": _("mined; may still be reorganised"),
+    "credited": _("the coordinator has it for good"),
+    "failed": _("refused for good"),
 }
 ETHER, GWEI = 10**18, 10**9
-UNCONFIRMED, SINCE = "not confirmed yet", "confirmed since the coordinator was asked"
-PASSING = ("not handed over yet", UNCONFIRMED, SINCE)
-"""Ends of the reasons that go by themselves: a difference of these alone is none."""
+
+
+class Passing(str):
+    """A reason of a difference that goes by itself: a difference of these alone is none."""
+
+    __slots__ = ()
+
+
+UNCONFIRMED = Passing(_("not confirmed yet"))
+SINCE = Passing(_("confirmed since the coordinator was asked"))
 
 
 def passes(why: str) -> bool:
     """Whether a reason of a difference goes without anybody's doing."""
-    return why.endswith(PASSING)
+    return isinstance(why, Passing)
 
 
 def reward_difference(totals: Totals, read: events.CountersRead) -> list[tuple[int, str]]:
@@ -44,12 +67,12 @@ def reward_difference(totals: Totals, read: events.CountersRead) -> list[tuple[i
         value.get("pending", 0) + value.get("sent", 0), read.total_reward - read.counted_reward
     )
     parts = [
-        (-totals.waiting_reward, f"{_rounds(totals.waiting)} not handed over yet", totals.waiting),
-        (-still, f"{_many(totals.count('pending', 'sent', kind='reward'))} {UNCONFIRMED}", still),
-        (-value.get("failed", 0), f"{_many(totals.count('failed', kind='reward'))} refused", 1),
+        (-totals.waiting_reward, _waiting(totals.waiting), totals.waiting),
+        (-still, _unconfirmed(totals.count("pending", "sent", kind="reward")), still),
+        (-value.get("failed", 0), _refused(totals.count("failed", kind="reward")), 1),
         (read.counted_reward - counted, SINCE, 1),
     ]
-    found = [(amount, why) for amount, why, _ in parts if amount]
+    found = [(amount, why) for amount, why, _n in parts if amount]
     return [*found, (rest, _elsewhere(rest, totals.elsewhere))] if rest else found
 
 
@@ -62,7 +85,7 @@ def vote_difference(totals: Totals, read: events.CountersRead) -> list[tuple[int
     counted = totals.count("confirmed", "credited", kind="winner")
     parts = [
         (-still, UNCONFIRMED),
-        (-failed, "refused"),
+        (-failed, _("refused")),
         (read.counted_votes - counted, SINCE),
     ]
     found = [(amount, why) for amount, why in parts if amount]
@@ -78,10 +101,14 @@ def _met(still: int, rest: int) -> tuple[int, int]:
 
 def _elsewhere(rest: int, elsewhere: int) -> str:
     if elsewhere:
-        return f"{_many(elsewhere)} came from another machine with this key, which counts instead"
+        return many(
+            "a submission came from another machine with this key, which counts instead",
+            "{n} submissions came from another machine with this key, which counts instead",
+            elsewhere,
+        ).format(n=elsewhere)
     if rest > 0:
-        return "from before this ledger began, or from another home with this key"
-    return "the coordinator has lost some: the node looks for them, and sends them again"
+        return _("from before this ledger began, or from another home with this key")
+    return _("the coordinator has lost some: the node looks for them, and sends them again")
 
 
 def rounds_left(read: events.CountersRead | None) -> int | None:
@@ -100,8 +127,8 @@ def money(wei: int) -> str:
     """With its unit, never as a power of ten: in gwei where ether has four zeros before it tells
     something."""
     if 0 < abs(wei) < ETHER // 10_000:
-        return f"{wei / GWEI:,.3f} gwei"
-    return f"{ether(wei)} ether"
+        return _("{wei:,.3f} gwei").format(wei=wei / GWEI)
+    return _("{wei} ether").format(wei=ether(wei))
 
 
 def differs(mine: str, owner: str) -> bool:
@@ -114,9 +141,15 @@ def short(text: str, head: int = 8, tail: int = 4) -> str:
     return text if len(text) <= head + tail + 2 else f"{text[:head]}..{text[-tail:]}"
 
 
-def _many(count: int) -> str:
-    return "a submission" if count == 1 else f"{count} submissions"
+def _waiting(n: int) -> str:
+    told = many("a round not handed over yet", "{n} rounds not handed over yet", n)
+    return Passing(told.format(n=n))
 
 
-def _rounds(count: int) -> str:
-    return "a round" if count == 1 else f"{count} rounds"
+def _unconfirmed(n: int) -> str:
+    told = many("a submission not confirmed yet", "{n} submissions not confirmed yet", n)
+    return Passing(told.format(n=n))
+
+
+def _refused(n: int) -> str:
+    return many("a submission refused", "{n} submissions refused", n).format(n=n)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.texts import _
+
 
 def setting(
     default: Any,
@@ -19,8 +21,11 @@ def setting(
     choices: tuple[str, ...] = (),
     secret: bool = False,
 ) -> Any:
-    """A dataclass field with what a person should know about it. Bounds are inclusive."""
-    meta = {"doc": doc, "low": low, "high": high, "choices": choices, "secret": secret}
+    """A dataclass field with what a person should know about it. Bounds are inclusive.
+
+    doc: a text as it stands in the source; the catalogue of texts takes it from there.
+    """
+    meta = {"doc": _(doc), "low": low, "high": high, "choices": choices, "secret": secret}
     if isinstance(default, (list, dict)):
         return field(default_factory=lambda: type(default)(default), metadata=meta)
     return field(default=default, metadata=meta)

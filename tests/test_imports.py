@@ -13,6 +13,7 @@ from core.home import REPO_ROOT
 ROOMS = ("core.training", "core.net", "core.chain")
 SHARED = {
     "core.addresses",
+    "core.texts",
     "core.boundedjson",
     "core.urls",
     "core.footprint",

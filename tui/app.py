@@ -23,6 +23,7 @@ from core.config import Effective
 from core.errors import WaggleError
 from core.home import Home
 from core.state import NodeState
+from core.texts import _
 from tui import copying, doors, keys, looks, pausing, starting, terminal, themes, ticker
 from tui.canvas import Canvas
 from tui.command_palette import Commands, Palette
@@ -73,12 +74,12 @@ class WaggleApp(App[str]):
         self.node: NodeLike | None = None
         self.state = NodeState()
         self.log_buffer = LogBuffer()
-        self.headline = Headline("starting", "Opening")
+        self.headline = Headline("starting", _("Opening"))
         self.ending = Ending(self)
         self.meter = ticker.Meter(tty)
         self.canvas = Canvas(self, Link(tty))
         self.account = ""
-        self.starting = "Starting the node"
+        self.starting = _("Starting the node")
         self._onboarding = onboarding
         self._load = load
         self.node_factory = node_factory
@@ -117,7 +118,8 @@ class WaggleApp(App[str]):
             self._open_dashboard()
         self.start_ticking()
         if self._unknown_theme:
-            self.notify(f"There is no theme {clean(self._unknown_theme, 60)}.", markup=False)
+            told = _("There is no theme {name}.").format(name=clean(self._unknown_theme, 60))
+            self.notify(told, markup=False)
 
     def start_ticking(self) -> None:
         """As often as the configuration says now."""

@@ -8,9 +8,10 @@ from typing import Any
 
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
 
+from core.texts import _
 from tui import keys
 
-ASKS = "Search for a command"
+ASKS = _("Search for a command")
 PROMPT = ">"
 """Before what is typed. Textual's magnifier is an emoji: an empty box in many terminals."""
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from core.errors import StorageError
 from core.home import atomic_write
+from core.texts import _
 from tui import clipboard, terminal
 
 if TYPE_CHECKING:
     from tui.app import WaggleApp
 
-TOO_LONG = "That is too long for a terminal's clipboard. It was written to {path}."
-NOT_WRITTEN = "That is too long for a terminal's clipboard, and could not be written: {why}."
+TOO_LONG = _("That is too long for a terminal's clipboard. It was written to {path}.")
+NOT_WRITTEN = _("That is too long for a terminal's clipboard, and could not be written: {why}.")
 
 
 def copy(app: WaggleApp, text: str) -> None:

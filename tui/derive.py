@@ -7,6 +7,7 @@ import math
 from core.health import verdict
 from core.series import Series
 from core.state import NodeState, Submission
+from core.texts import _
 from tui import views
 from tui.text import nearest, whole
 
@@ -62,16 +63,16 @@ def _loading(state: NodeState) -> str:
 
 def loss_chart(state: NodeState, width: int) -> views.ChartView:
     series = state.series_of("loss")
-    return views.ChartView("Loss", _lines("loss", series, width), series.last)
+    return views.ChartView(_("Loss"), _lines("loss", series, width), series.last)
 
 
 def reward_chart(state: NodeState, width: int) -> views.ChartView:
     """Own reward with its trend; the swarm's mean where other nodes took part."""
     own = state.series_of("reward/own")
-    lines = _lines("own", own, width)
+    lines = _lines(_("own"), own, width)
     if any(bucket.high > 0 for bucket in state.series_of("foreign_groups").buckets):
-        lines += (_line("swarm", state.series_of("reward/swarm"), width),)
-    return views.ChartView("Reward", lines, own.last)
+        lines += (_line(_("swarm"), state.series_of("reward/swarm"), width),)
+    return views.ChartView(_("Reward"), lines, own.last)
 
 
 def _lines(label: str, series: Series, width: int) -> tuple[views.ChartLine, ...]:
@@ -104,7 +105,7 @@ def peers_view(state: NodeState, now: float, enabled: bool = True) -> views.Peer
     )
     rows += [
         views.PeerRow(
-            peer.name if peer.signed else f"{peer.name} (unsigned)",
+            peer.name if peer.signed else _("{name} (unsigned)").format(name=peer.name),
             peer.peer_id,
             whole(now - peer.last_seen) // 5 * 5,
             peer.reward_mean,
@@ -169,6 +170,6 @@ def status_view(state: NodeState, account: str, kb_s: float | None, now: float) 
 def backup_age(made: float | None, now: float) -> str:
     """Coarse, so that the status bar is not redrawn for it."""
     if made is None or not math.isfinite(made):
-        return "no backup"
+        return _("no backup")
     days = int(max(0.0, now - made) // 86_400)
-    return f"backup {days} d old" if days else "backup today"
+    return _("backup {days} d old").format(days=days) if days else _("backup today")

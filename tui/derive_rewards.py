@@ -14,16 +14,37 @@ from core.chain.line import Line as Obstacle
 from core.reports import ago
 from core.rewards_facts import Side, Stage, facts, round_lines, sides, stages
 from core.rewards_figures import Figures
+from core.rewards_words import NAMES, differs
 from core.state import NodeState
+from core.texts import _
 from tui.draw_facts import Fact, Heading, Line
 
-DISABLED = "Nothing is recorded: chain.enabled is false."
-NEVER_ASKED = "The coordinator was not asked yet; c asks it now."
+DISABLED = _("Nothing is recorded: chain.enabled is false.")
+NEVER_ASKED = _("The coordinator was not asked yet; c asks it now.")
 RECENT_S = 3600.0
 """A final no is told above the table for so long; the ledger has it for good."""
 ADVICE = {
-    "failed": "Failed ones are final: f lists them, Enter says why; their rounds are kept.",
+    "failed": _("Failed ones are final: f lists them, Enter says why; their rounds are kept."),
 }
+
+LABELS = {
+    "peer": _("peer"),
+    "swarm": _("swarm"),
+    "identity": _("identity"),
+    "policy": _("policy"),
+    "gas": _("gas"),
+    "trouble": _("trouble"),
+    "clock": _("clock"),
+    "outbox": _("outbox"),
+    "elsewhere": _("elsewhere"),
+    "earned": _("earned"),
+    "winners": _("winners"),
+    "reward": _("reward"),
+    "vote": _("vote"),
+    "mined": _("mined"),
+    "sent as": _("sent as"),
+}
+"""The names of the facts of `core.rewards_facts`, as they are shown."""
 
 
 def live(figures: Figures, state: NodeState, read: float) -> Figures:
@@ -87,9 +108,14 @@ def head(figures: Figures | None, rounds: int, failed: bool, note: str, now: flo
     if figures is None:
         return HeadView((), rounds, failed, note=note)
     told = dict(facts(figures, None, figures.owner, now))
-    wrong = told["identity"] if told["identity"].startswith("WRONG") else ""
+    wrong = told["identity"] if _anothers(figures) else ""
     trouble = wrong or told.get("trouble", "") or last_error(figures, now - RECENT_S)
     return HeadView(tuple(stages(figures, now)), rounds, failed, trouble, note)
+
+
+def _anothers(figures: Figures) -> bool:
+    """Whether the peer belongs to another account: nothing that it trains is counted."""
+    return differs(figures.account, figures.owner or "")
 
 
 def last_error(figures: Figures, since: float = 0.0) -> str:
@@ -98,33 +124,44 @@ def last_error(figures: Figures, since: float = 0.0) -> str:
     for each in figures.rounds:
         for row in (each.reward, each.vote):
             if row is not None and row.error and (row.is_open or row.updated > since):
-                kind = "vote" if row.kind == "winner" else row.kind
-                advice = f" {ADVICE[row.status]}" if row.status in ADVICE else ""
-                told = row.error.rstrip(". ")
-                return f"{kind} of round {row.round} {row.status}: {told}.{advice}"
+                told = _("{kind} of round {round} {status}: {error}.").format(
+                    kind=NAMES.get(row.kind, row.kind),
+                    round=row.round,
+                    status=NAMES.get(row.status, row.status),
+                    error=row.error.rstrip(". "),
+                )
+                return f"{told} {ADVICE[row.status]}" if row.status in ADVICE else told
     return ""
 
 
 def counters(figures: Figures, now: float) -> tuple[tuple[Side, ...], str]:
     """Both sides of the three counters, and when the coordinator was asked."""
     read = figures.counters
-    asked = f"The coordinator was asked {ago(read.time, now)}." if read else NEVER_ASKED
+    asked = (
+        _("The coordinator was asked {time}.").format(time=ago(read.time, now))
+        if read
+        else NEVER_ASKED
+    )
     return tuple(sides(figures)), asked
 
 
 def about(figures: Figures, now: float) -> tuple[Line, ...]:
     """Queue, stages and whatever decides: as lines."""
-    lines: list[Line] = [Heading("Stages")]
+    lines: list[Line] = [Heading(_("Stages"))]
     for stage in stages(figures, now):
-        votes = "" if stage.votes is None else f", {stage.votes:,} votes"
-        many = f"{stage.rewards:,}{votes}, worth {stage.worth:,}"
-        lines.append(Fact(stage.name, f"{many}: {stage.meaning}", stage.name))
-    lines.append(Heading("This node"))
+        told = _("{rewards:,}, worth {worth:,}: {meaning}")
+        if stage.votes is not None:
+            told = _("{rewards:,}, {votes:,} votes, worth {worth:,}: {meaning}")
+        told = told.format(
+            rewards=stage.rewards, votes=stage.votes, worth=stage.worth, meaning=stage.meaning
+        )
+        lines.append(Fact(NAMES.get(stage.name, stage.name), told, stage.name))
+    lines.append(Heading(_("This node")))
     for name, text in facts(figures, None, figures.owner, now):
-        bad = name == "trouble" or text.startswith("WRONG")
-        lines.append(Fact(name, text, "down" if bad else "", whole=name == "peer"))
+        bad = name == "trouble" or (name == "identity" and _anothers(figures))
+        lines.append(Fact(LABELS.get(name, name), text, "down" if bad else "", name == "peer"))
     if last := last_error(figures):
-        lines.append(Fact("last error", last, "degraded"))
+        lines.append(Fact(_("last error"), last, "degraded"))
     return tuple(lines)
 
 
@@ -136,7 +173,8 @@ def one_round(each: Round, now: float) -> tuple[Line, ...]:
         if name in ("reward", "vote"):
             row = each.reward if name == "reward" else each.vote
             status = row.status if row is not None else ""
-        out.append(Fact(name.strip(), text, status, whole=text.startswith("0x")))
+        label = LABELS.get(name.strip(), name.strip())
+        out.append(Fact(label, text, status, whole=text.startswith("0x")))
     return tuple(out)
 
 
@@ -145,5 +183,5 @@ def copied(each: Round) -> tuple[str, str]:
     vote's."""
     for row in (each.reward, each.vote):
         if row is not None and row.tx_hash:
-            return row.tx_hash, "transaction"
-    return "", "transaction"
+            return row.tx_hash, _("transaction")
+    return "", _("transaction")

@@ -16,30 +16,31 @@ from core.gate.admission import REASONS
 from core.gate.fates import fate
 from core.grpo_doctor import diagnose
 from core.state import NodeState
+from core.texts import _, many
 from tui.draw_facts import Fact, Heading, Line
 
-MINE = "this node"
+MINE = _("this node")
 FILTERS = {
-    "all": "All",
-    "own": "Own",
-    "others": "Others'",
-    "refused": "Refused",
-    "silent": "No signal",
+    "all": _("All"),
+    "own": _("Own"),
+    "others": _("Others'"),
+    "refused": _("Refused"),
+    "silent": _("No signal"),
 }
 """What the list may be narrowed to, by name."""
-EMPTY = "The first finished round shows its answers here."
-NO_MATCH = "No group matches. Esc shows all again."
+EMPTY = _("The first finished round shows its answers here.")
+NO_MATCH = _("No group matches. Esc shows all again.")
 MEANINGS = {
-    "trained": "It is part of the training step: its rewards differ.",
-    "no_signal": "All its answers earned the same, so there is nothing to learn from.",
-    "spare": "It passed all checks; the draw took other groups for this round.",
+    "trained": _("It is part of the training step: its rewards differ."),
+    "no_signal": _("All its answers earned the same, so there is nothing to learn from."),
+    "spare": _("It passed all checks; the draw took other groups for this round."),
 }
 NOBODY = ""
 """Stands for a group where there is none."""
-NO_SCORE = "not scored: what became of it was clear before"
+NO_SCORE = _("not scored: what became of it was clear before")
 ACCEPTED = ("trained", "spare")
-FATES = {"refused": "Refused", "spare": "Not needed", "missed": "Missed"}
-WORDS = {"spare": "not drawn", "quota": "not needed", "no_signal": "no signal"}
+FATES = {"refused": _("Refused"), "spare": _("Not needed"), "missed": _("Missed")}
+WORDS = {"spare": _("not drawn"), "quota": _("not needed"), "no_signal": _("no signal")}
 """Outcomes in two words; the others are their own word."""
 
 
@@ -81,7 +82,7 @@ class Row:
     def words(self) -> str:
         """What became of it, in two words."""
         if self.outcome == "trained":
-            return "trained on" if self.mine else "accepted"
+            return _("trained on") if self.mine else _("accepted")
         return WORDS.get(self.outcome, self.outcome)
 
     @property
@@ -94,7 +95,7 @@ class Row:
     def meaning(self) -> str:
         """The outcome in a sentence, with its detail."""
         if self.left_out:
-            why = REASONS.get(self.outcome, "for another reason.")
+            why = REASONS.get(self.outcome, _("for another reason."))
             text = f"{FATES[fate(self.outcome)]} ({self.outcome}): {why}"
         else:
             text = MEANINGS.get(self.outcome, "")
@@ -104,7 +105,13 @@ class Row:
     def sought(self) -> str:
         """All that a search looks at, in lower case."""
         told = self.event
-        parts = (f"round {told.round}", told.task, self.peer, told.peer_id, self.words)
+        parts = (
+            _("round {round}").format(round=told.round),
+            told.task,
+            self.peer,
+            told.peer_id,
+            self.words,
+        )
         return "\n".join((*parts, told.question, told.answer, told.best, told.worst)).lower()
 
 
@@ -139,7 +146,7 @@ def _row(event: RolloutShown, me: str, names: dict[str, str]) -> Row:
     if mine:
         return Row(event, MINE, True)
     name = event.name or names.get(event.peer_id) or event.peer_id
-    return Row(event, name if event.signed else f"{name} (unsigned)", False)
+    return Row(event, name if event.signed else _("{name} (unsigned)").format(name=name), False)
 
 
 _KEEPS: dict[str, Callable[[Row], bool]] = {
@@ -183,17 +190,17 @@ def measures(row: Row, best: bool) -> str:
     )
     parts = []
     if reward is not None:
-        parts.append(f"reward {reward:.2f}")
+        parts.append(_("reward {reward:.2f}").format(reward=reward))
     if advantage is not None:
-        parts.append(f"advantage {advantage:+.2f}")
+        parts.append(_("advantage {advantage:+.2f}").format(advantage=advantage))
     if tokens:
-        parts.append(f"{tokens:,} tokens")
+        parts.append(many("{n:,} token", "{n:,} tokens", tokens).format(n=tokens))
     if chars > len(text):
-        parts.append(f"{chars:,} characters, shown in part")
+        parts.append(_("{n:,} characters, shown in part").format(n=chars))
     elif not tokens and chars:
-        parts.append(f"{chars:,} characters")
+        parts.append(many("{n:,} character", "{n:,} characters", chars).format(n=chars))
     if not finished:
-        parts.append("cut off")
+        parts.append(_("cut off"))
     return "  ".join(parts)
 
 
@@ -204,16 +211,21 @@ def rewards(row: Row) -> str:
         return "" if told.best_reward is not None else NO_SCORE
     listed = " ".join(f"{value:.2g}" for value in told.rewards)
     more = told.completions - len(told.rewards)
-    rest = f" and {more:,} more" if more > 0 else ""
-    return f"{listed}{rest}  mean {sum(told.rewards) / len(told.rewards):.2f}"
+    if more > 0:
+        listed = _("{listed} and {n:,} more").format(listed=listed, n=more)
+    mean = sum(told.rewards) / len(told.rewards)
+    return f"{listed}  " + _("mean {mean:.2f}").format(mean=mean)
 
 
 def titles(row: Row) -> tuple[str, str]:
     """What its two answers are: where nothing was better there is no best."""
-    told = row.event
-    if told.best_reward is None or told.best_reward == told.worst_reward:
-        return "first answer", "last answer"
-    return "best answer", "worst answer"
+    if has_best(row.event):
+        return _("best answer"), _("worst answer")
+    return _("first answer"), _("last answer")
+
+
+def has_best(told: RolloutShown) -> bool:
+    return told.best_reward is not None and told.best_reward != told.worst_reward
 
 
 def details(row: Row) -> tuple[Line, ...]:
@@ -221,16 +233,16 @@ def details(row: Row) -> tuple[Line, ...]:
     told = row.event
     first, second = titles(row)
     return (
-        Fact("round", str(told.round)),
-        Fact("task", told.task),
-        Fact("from", row.peer),
-        Fact("peer id", told.peer_id, whole=True),
-        Fact("outcome", row.meaning, row.level),
-        Fact("answers", f"{told.completions:,}" if told.completions else "not known"),
-        Fact("rewards", rewards(row)),
-        Heading("Question"),
-        *_lines(told.question or "not rebuilt here"),
-        Fact("solution", told.answer or "-"),
+        Fact(_("round"), str(told.round)),
+        Fact(_("task"), told.task),
+        Fact(_("from"), row.peer),
+        Fact(_("peer id"), told.peer_id, whole=True),
+        Fact(_("outcome"), row.meaning, row.level),
+        Fact(_("answers"), f"{told.completions:,}" if told.completions else _("not known")),
+        Fact(_("rewards"), rewards(row)),
+        Heading(_("Question")),
+        *_lines(told.question or _("not rebuilt here")),
+        Fact(_("solution"), told.answer or "-"),
         Heading(first.capitalize()),
         Fact("", measures(row, True)),
         *_lines(told.best),
@@ -241,7 +253,7 @@ def details(row: Row) -> tuple[Line, ...]:
 
 
 def _lines(text: str) -> list[Fact]:
-    return [Fact("", line) for line in (text or "(empty)").strip("\n").split("\n")]
+    return [Fact("", line) for line in (text or _("(empty)")).strip("\n").split("\n")]
 
 
 def copied(row: Row) -> str:
@@ -250,10 +262,16 @@ def copied(row: Row) -> str:
     first, second = titles(row)
     return "\n".join(
         (
-            f"round {told.round}, {told.task}, from {row.peer} ({told.peer_id}): {row.words}",
-            f"rewards: {rewards(row)}",
-            f"\nquestion:\n{told.question}",
-            f"\nsolution:\n{told.answer}",
+            _("round {round}, {task}, from {peer} ({peer_id}): {words}").format(
+                round=told.round,
+                task=told.task,
+                peer=row.peer,
+                peer_id=told.peer_id,
+                words=row.words,
+            ),
+            _("rewards: {rewards}").format(rewards=rewards(row)),
+            f"\n{_('question:')}\n{told.question}",
+            f"\n{_('solution:')}\n{told.answer}",
             f"\n{first} ({measures(row, True)}):\n{told.best}",
             f"\n{second} ({measures(row, False)}):\n{told.worst}",
         )

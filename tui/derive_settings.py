@@ -15,32 +15,33 @@ from typing import Any
 from core.config import Effective, Origin, from_text, kind_of, settings, value_of
 from core.redact import HIDDEN
 from core.schema import Config
+from core.texts import _
 from core.urls import shown_urls
 
 LIVE_SECTION = "console"
 """Its settings apply at once; all others are read when the node starts."""
 URLS = ("chain.rpc_url", "chain.login_url")
 ORIGINS = {
-    "default": "default",
-    "profile": "profile",
+    "default": _("default"),
+    "profile": _("profile"),
     "file": "config.yaml",
-    "environment": "environment",
-    "flag": "flag",
+    "environment": _("environment"),
+    "flag": _("flag"),
 }
-KINDS = {str: "text", bool: "true or false", int: "whole number", float: "number"}
+KINDS = {str: _("text"), bool: _("true or false"), int: _("whole number"), float: _("number")}
 ABOUT = {
-    "swarm": "Which swarm, and whether it is hosted here",
-    "model": "What learns, and on what",
-    "game": "Tasks of a round",
-    "sampling": "How completions are drawn",
-    "training": "How the model learns from them",
-    "net": "How other nodes are reached",
-    "admission": "What of others is trusted",
-    "chain": "Where participation is recorded",
-    "checkpoint": "What is saved, and when",
-    "eval": "Held-out evaluation",
-    "console": "This screen; applies at once",
-    "log": "What is written to the log",
+    "swarm": _("Which swarm, and whether it is hosted here"),
+    "model": _("What learns, and on what"),
+    "game": _("Tasks of a round"),
+    "sampling": _("How completions are drawn"),
+    "training": _("How the model learns from them"),
+    "net": _("How other nodes are reached"),
+    "admission": _("What of others is trusted"),
+    "chain": _("Where participation is recorded"),
+    "checkpoint": _("What is saved, and when"),
+    "eval": _("Held-out evaluation"),
+    "console": _("This screen; applies at once"),
+    "log": _("What is written to the log"),
 }
 
 
@@ -145,11 +146,11 @@ def _choices(key: str) -> tuple[str, ...]:
 def _kind(key: str) -> str:
     """Type and bounds in words."""
     meta = settings()[key].metadata
-    word = KINDS.get(kind_of(key), "texts, commas between them")
+    word = KINDS.get(kind_of(key), _("texts, commas between them"))
     low, high = meta["low"], meta["high"]
     if low is not None and high is not None:
-        return f"{word}, {low:g} to {high:g}"
-    return f"{word}, {low:g} or more" if low is not None else word
+        return _("{word}, {low:g} to {high:g}").format(word=word, low=low, high=high)
+    return _("{word}, {low:g} or more").format(word=word, low=low) if low is not None else word
 
 
 def lines(found: tuple[Row, ...], search: str = "", changed_only: bool = False) -> tuple[Line, ...]:
@@ -184,23 +185,32 @@ def meant(key: str, text: str) -> Any:
     """The value that a person means who typed that. ConfigError, without the text of a secret."""
     if kind_of(key) == list[str]:
         text = json.dumps([part for part in re.split(r"[\s,]+", text) if part])
-    return from_text(key, text.strip(), "What you typed")
+    return from_text(key, text.strip(), _("What you typed"))
 
 
 def standing(row: Row) -> tuple[tuple[str, str], ...]:
     """(level, sentence) of what a person should know before changing it; level as of health."""
     out: list[tuple[str, str]] = []
     if row.overridden:
-        out.append(("degraded", f"Set by {row.overridden}, which wins over config.yaml."))
+        out.append(
+            (
+                "degraded",
+                _("Set by {overridden}, which wins over config.yaml.").format(
+                    overridden=row.overridden
+                ),
+            )
+        )
     if row.pending is not None:
         out.append(
             (
                 "degraded",
-                f"The node still runs with {row.pending}, until its next start.",
+                _("The node still runs with {pending}, until its next start.").format(
+                    pending=row.pending
+                ),
             )
         )
     elif row.live:
-        out.append(("", "A change applies at once."))
+        out.append(("", _("A change applies at once.")))
     else:
-        out.append(("", "A change counts from the node's next start."))
+        out.append(("", _("A change counts from the node's next start.")))
     return tuple(out)

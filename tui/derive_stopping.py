@@ -11,18 +11,19 @@ import statistics
 
 from core.grpo_figures import tail
 from core.state import NodeState, Phase
+from core.texts import _
 from tui.text import duration, whole
 
-NOT_RUNNING = "The node is not running: nothing is lost."
-STARTING = "The node is still starting: nothing is lost."
-DONE = "Round {round} is done: nothing is lost."
-MOMENT = "Round {round} ends in a moment; wait for it?"
-LEFT = "Round {round} is {done} % done; wait {left}?"
-OVERDUE = "Round {round} has taken {spent}, longer than its usual {usual}."
-UNKNOWN = "Round {round} is under way, for {spent} so far."
-GIVEN_UP = " Stopping now gives it up."
-HOSTED = "The swarm's chain and clock run here: the others wait for them."
-QUEUED = "Submissions on their way ({queue}) are kept, and sent at the next start."
+NOT_RUNNING = _("The node is not running: nothing is lost.")
+STARTING = _("The node is still starting: nothing is lost.")
+DONE = _("Round {round} is done: nothing is lost.")
+MOMENT = _("Round {round} ends in a moment; wait for it?")
+LEFT = _("Round {round} is {done} % done; wait {left}?")
+OVERDUE = _("Round {round} has taken {spent}, longer than its usual {usual}.")
+UNKNOWN = _("Round {round} is under way, for {spent} so far.")
+GIVEN_UP = " " + _("Stopping now gives it up.")
+HOSTED = _("The swarm's chain and clock run here: the others wait for them.")
+QUEUED = _("Submissions on their way ({queue}) are kept, and sent at the next start.")
 
 MOMENT_S = 3.0
 """Less than this is over before the question is read."""

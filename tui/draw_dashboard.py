@@ -8,22 +8,24 @@ from __future__ import annotations
 from rich.cells import cell_len
 from rich.text import Text
 
+from core.health_words import LEVELS
+from core.texts import _
 from tui import views
 from tui.draw import Pen, bounded, line
 from tui.text import count, duration, mebibytes, middle, nearest, number
 
 WORDS = {
-    "start": "Starting",
-    "sample": "Sampling answers",
-    "publish": "Publishing rollouts",
-    "gather": "Gathering rollouts",
-    "admit": "Checking rollouts",
-    "update": "Updating the model",
-    "account": "Recording the round",
-    "save": "Saving a checkpoint",
-    "eval": "Evaluating",
-    "wait": "Waiting",
-    "paused": "Paused",
+    "start": _("Starting"),
+    "sample": _("Sampling answers"),
+    "publish": _("Publishing rollouts"),
+    "gather": _("Gathering rollouts"),
+    "admit": _("Checking rollouts"),
+    "update": _("Updating the model"),
+    "account": _("Recording the round"),
+    "save": _("Saving a checkpoint"),
+    "eval": _("Evaluating"),
+    "wait": _("Waiting"),
+    "paused": _("Paused"),
 }
 """A phase in a person's words."""
 
@@ -34,7 +36,7 @@ def headline(view: views.Headline, width: int, pen: Pen) -> Text:
     """Two lines: the verdict with its reason, and what to do next."""
     text = line()
     style = pen.palette.level(view.level) or pen.palette.accent
-    word = f" {pen.glyphs.status(view.level)} {view.level.upper()}  "
+    word = f" {pen.glyphs.status(view.level)} {LEVELS.get(view.level, view.level).upper()}  "
     text.append(word, f"bold {style}")
     text.append(pen.fit(pen.safe(view.reason), width - cell_len(word)), "bold")
     text.append("\n")
@@ -55,11 +57,12 @@ def bar(fraction: float | None, width: int, pen: Pen) -> Text:
 def round_line(view: views.RoundView, width: int, pen: Pen) -> Text:
     """Two lines: the round with its phase and progress; the figures that matter."""
     dim, text = pen.palette.label, line()
-    head = f" Round {view.round}" if view.round is not None else " No round yet"
-    text.append(head, "bold")
-    if view.round is not None:
-        text.append(f" stage {view.stage}", dim)
-    phase = "Paused" if view.paused else WORDS.get(view.phase, pen.safe(view.phase, 30))
+    known = view.round is not None
+    head = _("Round {round}").format(round=view.round) if known else _("No round yet")
+    text.append(f" {head}", "bold")
+    if known:
+        text.append(" " + _("stage {stage}").format(stage=view.stage), dim)
+    phase = WORDS["paused"] if view.paused else WORDS.get(view.phase, pen.safe(view.phase, 30))
     times = _times(view)
     text.append("  ")
     text.append(pen.column(phase, 19), pen.palette.accent)
@@ -80,10 +83,11 @@ def _times(view: views.RoundView) -> str:
     if view.paused or not view.phase:
         return ""
     if view.phase == "wait":
-        return f"for {duration(view.elapsed_s)}"
+        return _("for {time}").format(time=duration(view.elapsed_s))
     told = duration(view.elapsed_s)
     if view.expected_s and view.expected_s >= 0.5:
-        told += f" of about {duration(view.expected_s)}"
+        expected = duration(view.expected_s)
+        told = _("{spent} of about {expected}").format(spent=told, expected=expected)
     if view.total:
         told = f"{100 * min(view.done, view.total) // view.total:3d} %  {told}"
     return told
@@ -92,14 +96,14 @@ def _times(view: views.RoundView) -> str:
 def figures(view: views.RoundView, width: int, pen: Pen) -> Text:
     parts: list[tuple[str, str]] = []
     if view.stopping:
-        parts.append(("stopping", "after this round"))
-    parts.append(("reward", number(view.reward)))
+        parts.append((_("stopping"), _("after this round")))
+    parts.append((_("reward"), number(view.reward)))
     if view.swarm_reward is not None:
-        parts.append(("swarm", number(view.swarm_reward)))
-    parts.append(("loss", number(view.loss, 4)))
-    parts.append(("confirmed", f"{view.confirmed}/{view.trained}"))
+        parts.append((_("swarm"), number(view.swarm_reward)))
+    parts.append((_("loss"), number(view.loss, 4)))
+    parts.append((_("confirmed"), f"{view.confirmed}/{view.trained}"))
     if view.next_in_s is not None:
-        parts.append(("next within", duration(view.next_in_s)))
+        parts.append((_("next within"), duration(view.next_in_s)))
     text = line()
     for label, value in parts:
         piece = f" {label} {value} "
@@ -119,8 +123,8 @@ def status(view: views.StatusView, width: int, pen: Pen) -> Text:
         pen.safe(view.name, 40),
         speed,
         memory,
-        middle(pen.safe(view.account), 9, pen.glyphs.ellipsis) if view.account else "no account",
-        f"queue {view.queue}",
+        middle(pen.safe(view.account), 9, pen.glyphs.ellipsis) if view.account else _("no account"),
+        _("queue {n}").format(n=view.queue),
     ]
     if view.console_kb_s is not None:
         parts.append(

@@ -9,18 +9,19 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from core.logfiles.scan import LEVELS
+from core.texts import _, many
 from tui.draw import Pen, line
 from tui.screens.logs.frame import Frame
 from tui.screens.logs.rows import Row
 from tui.text import count
 
 MARKS = {"warning": "warn", "error": "error", "debug": "debug", "info": "info"}
-LEAST = ("all levels", "info and worse", "warnings and errors", "errors only")
-NO_LINES = "No log has been written yet."
-NOTHING = "Nothing here. w, e: other levels; s: other logs; Esc: forget the search."
-READING = "Reading the logs"
-SEARCHING = "Searching"
-FOLLOWING = "following"
+LEAST = (_("all levels"), _("info and worse"), _("warnings and errors"), _("errors only"))
+NO_LINES = _("No log has been written yet.")
+NOTHING = _("Nothing here. w, e: other levels; s: other logs; Esc: forget the search.")
+READING = _("Reading the logs")
+SEARCHING = _("Searching")
+FOLLOWING = _("following")
 
 
 def row_text(row: Row, width: int, stream_cells: int, pen: Pen) -> Text:
@@ -69,17 +70,22 @@ def head(frame: Frame, width: int, pen: Pen) -> Text:
     parts = []
     if wanted.pattern is not None:
         parts.append(_searched(frame, pen))
-    parts.append(pen.safe(wanted.stream, 40) if wanted.stream else "all logs")
+    parts.append(pen.safe(wanted.stream, 40) if wanted.stream else _("all logs"))
     parts.append(LEAST[min(wanted.least, len(LEVELS) - 1)])
     if not wanted.fold:
-        parts.append("repeats shown")
-    parts.append(f"{count(frame.lines)} lines, {_size(frame.size_bytes)}")
+        parts.append(_("repeats shown"))
+    parts.append(
+        many("{count} line, {size}", "{count} lines, {size}", frame.lines).format(
+            count=count(frame.lines), size=_size(frame.size_bytes)
+        )
+    )
     if frame.indexed < 1:
         parts.append(f"{READING}: {frame.indexed * 100:.0f} %")
     text = line()
-    text.append(" Log ", f"bold {pen.palette.accent}")
+    text.append(" " + _("Log") + " ", f"bold {pen.palette.accent}")
     between = f" {pen.glyphs.dot} "
-    text.append(" " + pen.fit(between.join(parts), width - 6), pen.palette.label)
+    room = width - 1 - cell_len(text.plain)
+    text.append(" " + pen.fit(between.join(parts), room), pen.palette.label)
     return text
 
 
@@ -87,11 +93,12 @@ def _searched(frame: Frame, pen: Pen) -> str:
     pattern = frame.filter.pattern
     assert pattern is not None
     if pattern.problem:
-        return f"/{pen.safe(pattern.text, 40)}: no expression yet"
-    kept = "only " if frame.filter.only else ""
-    matches = "1 match" if frame.matches == 1 else f"{frame.matches:,} matches"
-    share = "" if frame.searched >= 1 else f" in {frame.searched * 100:.0f} %"
-    return f"{kept}/{pen.safe(pattern.text, 40)}: {matches}{share}"
+        return _("/{text}: no expression yet").format(text=pen.safe(pattern.text, 40))
+    told = many("{n:,} match", "{n:,} matches", frame.matches).format(n=frame.matches)
+    if frame.searched < 1:
+        told = _("{matches} in {share:.0f} %").format(matches=told, share=frame.searched * 100)
+    told = f"/{pen.safe(pattern.text, 40)}: {told}"
+    return _("only {matches}").format(matches=told) if frame.filter.only else told
 
 
 def foot(frame: Frame, width: int, pen: Pen) -> Text:
@@ -100,16 +107,17 @@ def foot(frame: Frame, width: int, pen: Pen) -> Text:
     if frame.following:
         state, style = FOLLOWING, pen.palette.good
     else:
-        lines = "1 line" if frame.behind == 1 else f"{frame.behind:,} lines"
-        state = f"+{lines}, End follows" if frame.behind else "standing still, End follows"
+        state = _("standing still, End follows")
+        if n := frame.behind:
+            state = many("+{n:,} line, End follows", "+{n:,} lines, End follows", n).format(n=n)
         style = pen.palette.warn if frame.behind else pen.palette.label
     left = frame.problem or frame.said or (f"{SEARCHING}..." if frame.waiting else "")
     left = left or "  ".join(filter(None, (frame.where, frame.file)))
-    room = max(0, width - len(state) - 3)
+    room = max(0, width - cell_len(state) - 3)
     left = pen.fit(pen.safe(left, 400), room)
     warn = bool(frame.problem or frame.said)
     text.append(f" {left}", pen.palette.warn if warn else pen.palette.label)
-    text.append(" " * max(1, width - 2 - cell_len(left) - len(state)))
+    text.append(" " * max(1, width - 2 - cell_len(left) - cell_len(state)))
     text.append(state, style)
     return text
 
@@ -127,4 +135,4 @@ def _size(size_bytes: int) -> str:
     for unit, scale in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
         if size_bytes >= scale:
             return f"{size_bytes / scale:.1f} {unit}"
-    return f"{size_bytes} bytes"
+    return many("{n} byte", "{n} bytes", size_bytes).format(n=size_bytes)

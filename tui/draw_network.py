@@ -11,17 +11,18 @@ from core import events
 from core.net.messages import Bootnode
 from core.net.reach import is_loopback
 from core.net.skew import Skew, sentence
-from core.net.telling import OPEN, bootnode
+from core.net.telling import OPEN, fate
 from core.state import NodeState, Service
+from core.texts import _, many
 from tui.draw import Pen, bounded, line
 from tui.text import wrap
 
-ALONE = "This node trains alone: net.enabled is false."
-SILENT = "The network part has not said anything yet."
+ALONE = _("This node trains alone: net.enabled is false.")
+SILENT = _("The network part has not said anything yet.")
 REACH = {
-    "reachable": ("yes", "up"),
-    "unreachable": ("no", "degraded"),
-    "unknown": ("not known yet", "starting"),
+    "reachable": (_("yes"), "up"),
+    "unreachable": (_("no"), "degraded"),
+    "unknown": (_("not known yet"), "starting"),
 }
 OUTCOMES = {
     "connected": "up",
@@ -29,10 +30,10 @@ OUTCOMES = {
     "invalid": "down",
     "waiting": "starting",
 }
-HERE = "yes, from this machine"
+HERE = _("yes, from this machine")
 """Where only loopback addresses are told: the word for all of `reachable` would promise more."""
-FOUNDER = "none needed: this swarm begins at this node"
-NO_BOOTNODES = "none given: others find this node by its address"
+FOUNDER = _("none needed: this swarm begins at this node")
+NO_BOOTNODES = _("none given: others find this node by its address")
 MAX_ADDRESSES = 6
 
 
@@ -61,39 +62,52 @@ def network(view: View, width: int, pen: Pen) -> Text:
     if not view.enabled or net is None:
         return Text(pen.fit(SILENT if view.enabled else ALONE, width), pen.palette.muted)
     words = (service.detail if service is not None else "") or net.status
-    _entry(text, "network", words, net.status, width, pen)
+    _entry(text, _("network"), words, net.status, width, pen)
     word, level = REACH.get(net.reach, REACH["unknown"])
     if net.reach == "reachable" and net.maddrs and all(map(_loopback, net.maddrs)):
         word = HERE
     words = f"{word}: {net.reach_words}" if net.reach_words else word
-    _entry(text, "reachable", words, level, width, pen)
+    _entry(text, _("reachable"), words, level, width, pen)
     if net.reach == "unreachable":
         _plain(text, "", OPEN, width, pen)
     if net.relays:
-        _plain(text, "relays", f"{net.relays} nodes relay to this one", width, pen)
-    company = f"{net.peers} connected, {net.lan} of them found on the local network"
-    _plain(text, "others", company if net.lan else f"{net.peers} connected", width, pen)
+        _plain(
+            text,
+            _("relays"),
+            many("{n} node relays to this one", "{n} nodes relay to this one", net.relays).format(
+                n=net.relays
+            ),
+            width,
+            pen,
+        )
+    company = (
+        _("{n} connected, {lan} of them found on the local network")
+        if net.lan
+        else _("{n} connected")
+    )
+    _plain(text, _("others"), company.format(n=net.peers, lan=net.lan), width, pen)
     what, step = sentence(Skew(net.skew_s, net.skew_peers))
     if what:
-        _entry(text, "clock", f"{what}. {step}", "degraded", width, pen)
+        _entry(text, _("clock"), f"{what}. {step}", "degraded", width, pen)
     if net.note:
-        _entry(text, "note", net.note, "degraded", width, pen)
+        _entry(text, _("note"), net.note, "degraded", width, pen)
     if net.restarts:
-        _plain(text, "restarts", f"{net.restarts} of the network part", width, pen)
+        restarted = _("{n} of the network part").format(n=net.restarts)
+        _plain(text, _("restarts"), restarted, width, pen)
     text.append("\n")
     for row in net.bootnodes:
         if (told := _bootnode(row)) is not None:
-            _entry(text, "bootnode", _words(told, now), OUTCOMES.get(told.outcome, ""), width, pen)
+            _entry(text, _("bootnode"), fate(told, now), OUTCOMES.get(told.outcome, ""), width, pen)
     if not net.bootnodes:
-        _plain(text, "bootnodes", FOUNDER if view.hosts else NO_BOOTNODES, width, pen)
+        _plain(text, _("bootnodes"), FOUNDER if view.hosts else NO_BOOTNODES, width, pen)
     text.append("\n")
     for number, maddr in enumerate(net.maddrs[:MAX_ADDRESSES]):
         # Without the peer id behind it, which is the same in all and stands on another screen.
-        _plain(
-            text, "" if number else "addresses", maddr.rpartition("/p2p/")[0] or maddr, width, pen
-        )
+        head = "" if number else _("addresses")
+        _plain(text, head, maddr.rpartition("/p2p/")[0] or maddr, width, pen)
     if len(net.maddrs) > MAX_ADDRESSES:
-        _plain(text, "", f"and {len(net.maddrs) - MAX_ADDRESSES} more", width, pen)
+        rest = _("and {n} more").format(n=len(net.maddrs) - MAX_ADDRESSES)
+        _plain(text, "", rest, width, pen)
     return bounded(text, width, pen)
 
 
@@ -102,15 +116,11 @@ def _loopback(maddr: str) -> bool:
     return is_loopback(maddr.removeprefix("/").partition("/")[2].partition("/")[0])
 
 
-def _words(told: Bootnode, now: float) -> str:
-    return bootnode(told, now).removeprefix("bootnode ")
-
-
 def _bootnode(row: Any) -> Bootnode | None:
     """From an event's JSON; None when it makes no sense, as an old journal's may not."""
     try:
         told = Bootnode(**row)
-        bootnode(told, 0.0)
+        fate(told, 0.0)
     except (TypeError, ValueError, AttributeError):
         return None
     return told

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
+from core.rewards_words import NAMES
+from core.texts import _
 from tui import views
 from tui.draw import Pen, bounded, line, note
 from tui.text import duration, middle, number
@@ -30,7 +32,7 @@ def table(
     for row in rows:
         text.append("\n")
         cells = [row[index] for index in keep]
-        for position, ((value, style), (_, size, right)) in enumerate(
+        for position, ((value, style), (_title, size, right)) in enumerate(
             zip(cells, columns, strict=True)
         ):
             text.append(" " if position else "")
@@ -55,26 +57,28 @@ def _columns(
 
 def peers(view: views.PeersView, width: int, pen: Pen) -> Text:
     if not view.enabled:
-        return note("This node trains alone: net.enabled is false.", width, pen)
+        return note(_("This node trains alone: net.enabled is false."), width, pen)
     if len(view.rows) <= 1 and not any(not row.me for row in view.rows):
         return note(
-            "Nobody else is here: a swarm of one. Nodes that join appear in this list.", width, pen
+            _("Nobody else is here: a swarm of one. Nodes that join appear in this list."),
+            width,
+            pen,
         )
     heads = (
-        ("name", 0, False),
-        ("reward", 6, True),
-        ("used", 7, True),
-        ("seen", 8, True),
+        (_("name"), 0, False),
+        (_("reward"), 6, True),
+        (_("used"), 7, True),
+        (_("seen"), 8, True),
         ("ms", 4, True),
-        ("peer id", 9, False),
+        (_("peer id"), 9, False),
     )
     dim = pen.palette.muted
     rows = []
     for row in view.rows:
         name = pen.safe(row.name, 80) or middle(pen.safe(row.peer_id), 14, pen.glyphs.ellipsis)
-        name = f"{name} (you)" if row.me else name
+        name = _("{name} (you)").format(name=name) if row.me else name
         used = "-" if row.me else f"{row.used}/{row.groups}"
-        seen = "now" if row.seen_s < 10 else duration(row.seen_s) + " ago"
+        seen = _("now") if row.seen_s < 10 else duration(row.seen_s) + " ago"
         rows.append(
             (
                 (name, pen.palette.accent if row.me else ""),
@@ -87,49 +91,49 @@ def peers(view: views.PeersView, width: int, pen: Pen) -> Text:
         )
     text = table(heads, rows, width, pen)
     if view.hidden:
-        text.append(f"\n+{view.hidden} more", dim)
+        text.append("\n" + _("+{n} more").format(n=view.hidden), dim)
     return bounded(text, width, pen)
 
 
 def ledger(view: views.LedgerView, width: int, pen: Pen) -> Text:
     if not view.enabled:
-        return note("Nothing is recorded: chain.enabled is false.", width, pen)
+        return note(_("Nothing is recorded: chain.enabled is false."), width, pen)
     text = line()
     pieces = [
-        ("trained", view.trained, ""),
-        ("submitted", view.submitted, ""),
-        ("confirmed", view.confirmed, pen.palette.good if view.confirmed else ""),
-        ("queue", view.queue, pen.palette.warn if view.queue > 5 else ""),
+        (_("trained"), view.trained, ""),
+        (_("submitted"), view.submitted, ""),
+        (_("confirmed"), view.confirmed, pen.palette.good if view.confirmed else ""),
+        (_("queue"), view.queue, pen.palette.warn if view.queue > 5 else ""),
     ]
     _pairs(text, pieces, width, pen)
     text.append("\n")
     coordinator = [
-        ("participation", view.participation, ""),
-        ("reward", view.total_reward, ""),
-        ("wins", view.wins, ""),
+        (_("participation"), view.participation, ""),
+        (_("reward"), view.total_reward, ""),
+        (_("wins"), view.wins, ""),
     ]
     if view.participation is None:
         text.append(
-            pen.fit("The coordinator's own figures are not read yet.", width), pen.palette.muted
+            pen.fit(_("The coordinator's own figures are not read yet."), width), pen.palette.muted
         )
     else:
-        _pairs(text, coordinator, width, pen, lead="coordinator: ")
+        _pairs(text, coordinator, width, pen, lead=_("coordinator:") + " ")
     if view.error:
         text.append("\n" + pen.fit(f"{pen.glyphs.warn} {pen.safe(view.error)}", width))
     text.append("\n\n")
     heads = (
-        ("round", 7, True),
-        ("value", 7, True),
-        ("reward", 10, False),
-        ("vote", 10, False),
-        ("transaction", 0, False),
+        (_("round"), 7, True),
+        (_("value"), 7, True),
+        (_("reward"), 10, False),
+        (_("vote"), 10, False),
+        (_("transaction"), 0, False),
     )
     rows = [
         (
             (str(row.round), ""),
             (pen.safe(row.value, 20), ""),
-            (pen.safe(row.reward, 20) or "-", pen.palette.level(row.reward)),
-            (pen.safe(row.winner, 20) or "-", pen.palette.level(row.winner)),
+            (_status(row.reward, pen), pen.palette.level(row.reward)),
+            (_status(row.winner, pen), pen.palette.level(row.winner)),
             (_receipt(row, pen), pen.palette.muted),
         )
         for row in view.rows
@@ -137,8 +141,12 @@ def ledger(view: views.LedgerView, width: int, pen: Pen) -> Text:
     if rows:
         text.append_text(table(heads, rows, width, pen))
     else:
-        text.append(pen.fit("No round is finished yet.", width), pen.palette.muted)
+        text.append(pen.fit(_("No round is finished yet."), width), pen.palette.muted)
     return bounded(text, width, pen)
+
+
+def _status(code: str, pen: Pen) -> str:
+    return NAMES.get(code) or pen.safe(code, 20) or "-"
 
 
 def _receipt(row: views.LedgerRow, pen: Pen) -> str:

@@ -8,50 +8,52 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 
-from core.gate.fates import FATES
+from core.gate.fates import FATES, NAMES
 from core.net.names import animal_name
 from core.reports import ago
 from core.state import Gossip, NodeState
 from core.swarm.gossip import parts
 from core.swarm.peer_reports import meaning
+from core.texts import _, many
 from tui.derive_peers import HeadView, HeldRow, PeerRow
 from tui.draw import Pen, bounded, line
 from tui.text import clean_lines, duration, middle, whole, wrap
 from tui.widgets.table_layout import Cell, Column, isolated
 from tui.widgets.table_rows import Piece
 
-NOBODY = "Nobody else is here: a swarm of one. Nodes that join appear in this list."
-NO_MATCH = "Nobody here is called that. Esc shows all again."
-NOBODY_HELD = "Nobody is left alone: what peers sent was clean, or too little of it was not."
-NO_GOSSIP = "Nothing was heard yet: the first finished round shows what nodes answered."
-NO_REFUSALS = "No group of another node was refused, spare or missed."
+NOBODY = _("Nobody else is here: a swarm of one. Nodes that join appear in this list.")
+NO_MATCH = _("Nobody here is called that. Esc shows all again.")
+NOBODY_HELD = _("Nobody is left alone: what peers sent was clean, or too little of it was not.")
+NO_GOSSIP = _("Nothing was heard yet: the first finished round shows what nodes answered.")
+NO_REFUSALS = _("No group of another node was refused, spare or missed.")
 QUESTION_ROWS, MAX_ROWS = 4, 10
 """Rows of one message: of what was asked, and of the answer."""
 
 PEERS = (
-    Column("rank", "rank", 5, right=True, fixed=True),
+    Column("rank", _("rank"), 5, right=True, fixed=True),
     Column("sign", "", 1, fixed=True, sorts=False),
-    Column("name", "name", 22, most=31, fixed=True),
-    Column("reward", "reward", 7, right=True, falling=True),
-    Column("last", "last", 5, right=True, falling=True),
-    Column("votes", "votes", 6, right=True, falling=True),
-    Column("wins", "wins", 5, right=True, falling=True),
-    Column("seen", "seen", 11, right=True),
+    Column("name", _("name"), 22, most=31, fixed=True),
+    Column("reward", _("reward"), 7, right=True, falling=True),
+    Column("last", _("last"), 5, right=True, falling=True),
+    Column("votes", _("votes"), 6, right=True, falling=True),
+    Column("wins", _("wins"), 5, right=True, falling=True),
+    Column("seen", _("seen"), 11, right=True),
     Column("ms", "ms", 5, right=True),
-    Column("used", "used", 9, right=True, falling=True),
-    Column("refused", "refused", 7, right=True, falling=True),
-    Column("spare", "spare", 6, right=True, falling=True),
-    Column("missed", "missed", 6, right=True, falling=True),
-    Column("round", "round", 7, right=True, falling=True),
-    Column("note", "note", 10, most=20, sorts=False),
-    Column("id", "peer id", 14, most=52),
+    Column("used", _("used"), 9, right=True, falling=True),
+    Column("refused", _("refused"), 7, right=True, falling=True),
+    Column("spare", _("spare"), 6, right=True, falling=True),
+    Column("missed", _("missed"), 6, right=True, falling=True),
+    Column("round", _("round"), 7, right=True, falling=True),
+    Column("note", _("note"), 10, most=20, sorts=False),
+    Column("id", _("peer id"), 14, most=52),
 )
+TITLES = {column.key: column.title for column in PEERS}
 HELD = (
-    Column("name", "name", 20, most=24, fixed=True),
-    Column("left", "for", 8, right=True),
-    Column("reason", "reason", 11, most=12),
-    Column("times", "time", 4, right=True),
-    Column("why", "what it means", 20, most=90),
+    Column("name", _("name"), 20, most=24, fixed=True),
+    Column("left", _("for"), 8, right=True),
+    Column("reason", _("reason"), 11, most=12),
+    Column("times", _("time"), 4, right=True),
+    Column("why", _("what it means"), 20, most=90),
 )
 
 
@@ -98,7 +100,7 @@ def peer_cells(row: PeerRow, state: NodeState, now: float, pen: Pen) -> Sequence
     met: list[Cell] = [("", "")] * 6
     if peer is not None and not me:
         ago_s = whole(now - peer.last_seen) // 5 * 5
-        seen = "now" if ago_s < 10 else ago(now - ago_s, now)
+        seen = _("now") if ago_s < 10 else ago(now - ago_s, now)
         away = "-" if peer.latency_ms is None else f"{peer.latency_ms:.0f}"
         fates = peer.fates
         met = [
@@ -134,9 +136,9 @@ def sign(row: PeerRow, state: NodeState, me: bool, pen: Pen) -> Cell:
 def note(row: PeerRow, state: NodeState, me: bool, pen: Pen) -> Cell:
     """What sets a peer apart, in a word or two."""
     if me:
-        return "you", pen.palette.accent
-    words = ["quarantine"] if row.account in state.quarantine else []
-    words += [] if row.signed else ["unsigned"]
+        return _("you"), pen.palette.accent
+    words = [_("quarantine")] if row.account in state.quarantine else []
+    words += [] if row.signed else [_("unsigned")]
     return " ".join(words), pen.palette.warn
 
 
@@ -145,23 +147,28 @@ def head(view: HeadView, width: int, pen: Pen) -> Text:
     coordinator has counted something of. Met: whose rollouts were looked for here."""
     parts = []
     if view.find:
-        parts.append(f"{view.shown:,} match {pen.safe(view.find, 40)}")
-    parts.append(f"{view.peers:,} known")
+        told = many("{n:,} matches {text}", "{n:,} match {text}", view.shown)
+        parts.append(told.format(n=view.shown, text=pen.safe(view.find, 40)))
+    parts.append(_("{n:,} known").format(n=view.peers))
     if view.ranked is not None:
-        parts.append(f"{view.ranked:,} ranked")
-    parts.append(f"{view.met:,} met")
+        parts.append(_("{n:,} ranked").format(n=view.ranked))
+    parts.append(_("{n:,} met").format(n=view.met))
     if view.problem:
         parts.append(pen.safe(view.problem, 200))
     if view.column != "rank" or view.falling:
-        parts.append(f"by {view.column}, {'largest' if view.falling else 'smallest'} first")
+        order = (
+            _("by {column}, largest first") if view.falling else _("by {column}, smallest first")
+        )
+        parts.append(order.format(column=TITLES.get(view.column, view.column)))
     if view.behind:
-        parts.append(f"{view.behind:,} blocks still to be read")
+        left = many("{n:,} block still to be read", "{n:,} blocks still to be read", view.behind)
+        parts.append(left.format(n=view.behind))
     if view.missing and not view.problem:
-        parts.append(f"{view.missing:,} ranks follow when they are saved")
+        parts.append(_("{n:,} ranks follow when they are saved").format(n=view.missing))
     text = line()
-    text.append(" Peers ", f"bold {pen.palette.accent}")
+    text.append(" " + _("Peers") + " ", f"bold {pen.palette.accent}")
     body = f" {pen.glyphs.dot} ".join(parts)
-    text.append(" " + pen.fit(body, width - 9), pen.palette.label)
+    text.append(" " + pen.fit(body, width - 2 - cell_len(text.plain)), pen.palette.label)
     return text
 
 
@@ -170,7 +177,7 @@ def foot(view: tuple[str, str], width: int, pen: Pen) -> Text:
     where, what = view
     text = line()
     text.append(f" {where}  ", pen.palette.label)
-    text.append(pen.fit(pen.safe(what, 400), width - len(where) - 4))
+    text.append(pen.fit(pen.safe(what, 400), width - cell_len(where) - 4))
     return bounded(text, width, pen)
 
 
@@ -193,12 +200,12 @@ class HeldSource:
     def cells(self, row: int, pen: Pen) -> Sequence[Cell]:
         each = self.rows[row]
         name = pen.safe(each.held.name or animal_name(each.held.peer_id), 120)
-        name += "" if each.held.signed else " (unsigned)"
-        left = duration(each.left_s) if each.left_s else "due"
+        name = name if each.held.signed else _("{name} (unsigned)").format(name=name)
+        left = duration(each.left_s) if each.left_s else _("due")
         return (
             (name, ""),
             (left, pen.palette.warn),
-            (pen.safe(each.held.reason, 40) or "strikes", ""),
+            (pen.safe(each.held.reason, 40) or _("strikes"), ""),
             (str(each.held.times), pen.palette.muted),
             (pen.safe(meaning(each.held.reason), 200), pen.palette.label),
         )
@@ -213,9 +220,9 @@ def left_out(
         text.append(pen.fit(NO_REFUSALS, width), pen.palette.muted)
     for name, found in view:
         text.append("\n" if text.plain else "")
-        lead = f"{sum(count for _, count in found):>7,} {name}"
+        lead = f"{sum(count for _code, count in found):>7,} {NAMES[name]}"
         text.append(lead, f"bold {pen.palette.warn}" if name == "refused" else "bold")
-        text.append(pen.fit(f": {FATES[name]}", width - len(lead)), pen.palette.label)
+        text.append(pen.fit(f": {FATES[name]}", width - cell_len(lead)), pen.palette.label)
         for reason, count in found:
             text.append(f"\n{count:>9,} ", pen.palette.muted)
             text.append(pen.column(pen.safe(reason, 40), 12))
@@ -228,7 +235,7 @@ def left_out(
 
 def gossip_rows(message: Gossip, width: int, pen: Pen) -> list[list[Piece]]:
     """A message as rows: who and when, what was asked, what it answered, then a gap."""
-    who = f"round {message.round}  {pen.safe(message.node, 120)}"
+    who = _("round {round}  {node}").format(round=message.round, node=pen.safe(message.node, 120))
     rows: list[list[Piece]] = [[(" " + pen.fit(who, width - 1), f"bold {pen.palette.accent}")]]
     asked, answer = parts(message)
     sign = f" {pen.glyphs.arrow} "

@@ -10,24 +10,25 @@ from rich.text import Text
 
 from core.chain.ledger_pages import Round
 from core.rewards_facts import Side, receipt
-from core.rewards_words import COUNTERS, GWEI, STAGES, passes
+from core.rewards_words import COUNTERS, GWEI, NAMES, STAGES, passes
+from core.texts import _
 from tui.derive_rewards import HeadView
 from tui.draw import Pen, bounded, line
 from tui.widgets.table_layout import Cell, Column
 
 LEDGER = (
-    Column("round", "round", 7, right=True, fixed=True, sorts=False),
-    Column("path", "path", 4, fixed=True, sorts=False),
-    Column("earned", "earned", 6, right=True, sorts=False),
-    Column("reward", "reward", 9, sorts=False),
-    Column("vote", "vote", 9, sorts=False),
-    Column("receipt", "receipt", 18, most=60, sorts=False),
-    Column("block", "block", 8, right=True, sorts=False),
-    Column("gas", "gas", 6, right=True, sorts=False),
-    Column("fee", "gwei", 11, right=True, sorts=False),
-    Column("bonus", "bonus", 5, right=True, sorts=False),
-    Column("sent", "submitted", 9, right=True, sorts=False),
-    Column("tries", "tries", 5, right=True, sorts=False),
+    Column("round", _("round"), 7, right=True, fixed=True, sorts=False),
+    Column("path", _("path"), 4, fixed=True, sorts=False),
+    Column("earned", _("earned"), 6, right=True, sorts=False),
+    Column("reward", _("reward"), 9, sorts=False),
+    Column("vote", _("vote"), 9, sorts=False),
+    Column("receipt", _("receipt"), 18, most=60, sorts=False),
+    Column("block", _("block"), 8, right=True, sorts=False),
+    Column("gas", _("gas"), 6, right=True, sorts=False),
+    Column("fee", _("gwei"), 11, right=True, sorts=False),
+    Column("bonus", _("bonus"), 5, right=True, sorts=False),
+    Column("sent", _("submitted"), 9, right=True, sorts=False),
+    Column("tries", _("tries"), 5, right=True, sorts=False),
 )
 STEPS = {"waiting": 1, "pending": 1, "sent": 2, "confirmed": 3, "credited": 4}
 """How far a round is on its path: trained, sent, confirmed, credited."""
@@ -56,8 +57,8 @@ def cells(each: Round, pen: Pen) -> Sequence[Cell]:
         (str(row.round), ""),
         (path(each.status, pen), level(each.status)),
         (str(row.reward), ""),
-        (pen.safe(each.status, 20), level(each.status)),
-        (pen.safe(voted, 20), level(voted)),
+        (NAMES.get(each.status) or pen.safe(each.status, 20), level(each.status)),
+        (NAMES.get(voted) or pen.safe(voted, 20), level(voted)),
         (pen.safe(told, 200), pen.palette.warn if error else dim),
         *figures,
     )
@@ -79,20 +80,21 @@ def path(status: str, pen: Pen) -> str:
 def head(view: HeadView, width: int, pen: Pen) -> Text:
     """Two lines: the stages one behind the other; then what stands in the way."""
     text = line()
-    text.append(" Rewards ", f"bold {pen.palette.accent}")
+    text.append(" " + _("Rewards") + " ", f"bold {pen.palette.accent}")
     if view.note:
-        text.append(" " + pen.fit(pen.safe(view.note), width - 11), pen.palette.label)
+        room = width - 2 - cell_len(text.plain)
+        text.append(" " + pen.fit(pen.safe(view.note), room), pen.palette.label)
     pieces = [(stage.name, stage.rewards, stage.worth) for stage in view.stages]
-    long = sum(len(f"  {name} {count:,} (+{worth:,})  ") for name, count, worth in pieces)
+    long = sum(cell_len(f"  {NAMES[name]} {n:,} (+{worth:,})  ") for name, n, worth in pieces)
     arrow = f" {pen.glyphs.arrow} "
     for number, (name, count, worth) in enumerate(pieces):
         between = "" if number == 0 else "  " if name == "failed" else arrow
         told = f"{count:,} (+{worth:,})" if long < width - 10 else f"{count:,}"
-        piece = f"{between}{name} {told}"
+        piece = f"{between}{NAMES[name]} {told}"
         if cell_len(text.plain) + cell_len(piece) > width - 1:
             break
         text.append(between, pen.palette.muted)
-        text.append(f"{name} ", pen.palette.label)
+        text.append(f"{NAMES[name]} ", pen.palette.label)
         style = pen.palette.level(name) if name in STAGES[-3:] and count else ""
         text.append(told, f"bold {style}".strip())
     text.append("\n")
@@ -100,9 +102,11 @@ def head(view: HeadView, width: int, pen: Pen) -> Text:
         text.append(f" {pen.glyphs.warn} ", pen.palette.warn)
         text.append(pen.fit(pen.safe(view.trouble, 600), width - 4))
     elif view.failed:
-        text.append(" Only rounds with a submission in trouble; f shows all.", pen.palette.label)
+        text.append(
+            " " + _("Only rounds with a submission in trouble; f shows all."), pen.palette.label
+        )
     elif view.stages:
-        text.append(" Nothing stands in the way.", pen.palette.label)
+        text.append(" " + _("Nothing stands in the way."), pen.palette.label)
     return bounded(text, width, pen)
 
 
@@ -110,13 +114,12 @@ def counters(view: tuple[tuple[Side, ...], str], width: int, pen: Pen) -> Text:
     """This side beside the coordinator's, why they differ, and what each counter counts."""
     rows, asked = view
     text = line()
-    text.append(
-        pen.fit(f"{'':<13}{'here':>9}   {'coordinator':>11}", width) + "\n", pen.palette.label
-    )
+    heads = pen.column(_("here"), 22, True) + pen.column(_("coordinator"), 14, True)
+    text.append(pen.fit(heads, width) + "\n", pen.palette.label)
     for side in rows:
         here, there = ("-" if n is None else f"{n:,}" for n in (side.here, side.there))
         figures = f"{here:>9}   {there:>11}"
-        text.append(f"{side.name:<13}", "bold")
+        text.append(pen.column(NAMES[side.name], 13), "bold")
         text.append(figures)
         told = f"  {pen.glyphs.status(side.level)} {side.word}" if side.level else ""
         if 13 + len(figures) + len(told) <= width or side.level != "starting":
@@ -128,7 +131,7 @@ def counters(view: tuple[tuple[Side, ...], str], width: int, pen: Pen) -> Text:
     text.append(pen.fit(asked, width) + "\n", pen.palette.label)
     text.append("\n")
     for name, meaning in COUNTERS.items():
-        _wrapped(text, f"{name:<13}  ", meaning, width, pen.palette.label)
+        _wrapped(text, pen.column(NAMES[name], 13) + "  ", meaning, width, pen.palette.label)
     return bounded(text, width, pen)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from rich.cells import cell_len
 from rich.text import Text
 
+from core.texts import _
 from tui import derive_rollouts as derive
 from tui.derive_rollouts import Head, Row
 from tui.draw import Pen, bounded, line
@@ -16,14 +17,14 @@ from tui.text import clean_lines, number, wrap
 from tui.widgets.table_layout import Cell, Column, isolated
 
 COLUMNS = (
-    Column("round", "round", 7, right=True, fixed=True, sorts=False),
-    Column("outcome", "outcome", 12, most=16, fixed=True, sorts=False),
-    Column("best", "best", 5, right=True, sorts=False),
-    Column("worst", "worst", 5, right=True, sorts=False),
-    Column("spread", "advantage", 11, right=True, sorts=False),
-    Column("from", "from", 14, most=26, sorts=False),
-    Column("task", "task", 16, most=60, sorts=False),
-    Column("tokens", "tokens", 9, right=True, sorts=False),
+    Column("round", _("round"), 7, right=True, fixed=True, sorts=False),
+    Column("outcome", _("outcome"), 12, most=16, fixed=True, sorts=False),
+    Column("best", _("best"), 5, right=True, sorts=False),
+    Column("worst", _("worst"), 5, right=True, sorts=False),
+    Column("spread", _("advantage"), 11, right=True, sorts=False),
+    Column("from", _("from"), 14, most=26, sorts=False),
+    Column("task", _("task"), 16, most=60, sorts=False),
+    Column("tokens", _("tokens"), 9, right=True, sorts=False),
 )
 BESIDE = 100
 """Columns from which two answers stand side by side."""
@@ -99,15 +100,15 @@ def group(view: Row | str, width: int, pen: Pen) -> Text:
         return text
     told, label, narrow = view.event, pen.palette.label, width < BESIDE
     if not narrow or view.outcome != "trained":
-        _block(text, "outcome", view.meaning, width, pen, pen.palette.level(view.level), 3)
+        _block(text, _("outcome"), view.meaning, width, pen, pen.palette.level(view.level), 3)
     if told.question:
         most = NARROW_QUESTION if narrow else MAX_QUESTION
-        _block(text, "task", told.question, width, pen, "", most)
-        _block(text, "solution", told.answer, width, pen, "", 3)
-    _block(text, "rewards", derive.rewards(view), width, pen, label, 2)
+        _block(text, _("task"), told.question, width, pen, "", most)
+        _block(text, _("solution"), told.answer, width, pen, "", 3)
+    _block(text, _("rewards"), derive.rewards(view), width, pen, label, 2)
     titles = derive.titles(view)
     heads = [f"{title}  {derive.measures(view, not n)}" for n, title in enumerate(titles)]
-    good = titles[0] == "best answer"
+    good = derive.has_best(told)
     styles = (pen.palette.good, pen.palette.warn) if good else (pen.palette.accent,) * 2
     bodies = (told.best, told.worst)
     if not narrow:
@@ -145,7 +146,9 @@ def _block(text: Text, label: str, body: str, width: int, pen: Pen, style: str, 
     rows = [row for row in _rows(body, max(12, width - LEAD), pen) if row]
     if len(rows) > most:
         head = (most - 1) // 2
-        between = f"{pen.glyphs.ellipsis} {len(rows) - most + 1} rows between"
+        between = _("{ellipsis} {rows} rows between").format(
+            ellipsis=pen.glyphs.ellipsis, rows=len(rows) - most + 1
+        )
         rows = [*rows[:head], between, *rows[len(rows) - most + head + 1 :]]
     for place, row in enumerate(rows):
         text.append("\n" if text.plain else "")
@@ -156,4 +159,4 @@ def _block(text: Text, label: str, body: str, width: int, pen: Pen, style: str, 
 def _rows(body: str, width: int, pen: Pen) -> list[str]:
     lines = clean_lines(body.strip("\n"), 4000, pen.glyphs.ascii)
     rows = [part for each in lines for part in wrap(each, max(8, width)) or [""]]
-    return rows if any(rows) else ["(empty)"]
+    return rows if any(rows) else [_("(empty)")]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
+from core.texts import _
 from tui.derive_settings import Row, standing
 from tui.draw import Pen, bounded, line
 
@@ -39,16 +40,19 @@ class About:
 
 def head_text(view: Head, width: int, pen: Pen) -> Text:
     text = line()
-    text.append(" Settings", f"bold {pen.palette.accent}")
+    text.append(" " + _("Settings"), f"bold {pen.palette.accent}")
     dot = f" {pen.glyphs.dot} "
-    text.append(f"  profile {pen.safe(view.profile, 40)}", pen.palette.label)
+    text.append(
+        "  " + _("profile {profile}").format(profile=pen.safe(view.profile, 40)), pen.palette.label
+    )
     if view.waiting:
         text.append(dot, pen.palette.label)
-        text.append(f"{view.waiting} at restart", pen.palette.warn)
+        text.append(_("{n} at restart").format(n=view.waiting), pen.palette.warn)
     if view.search or view.changed_only:
-        told = f"{view.shown} found"
-        told += f" with {pen.safe(view.search, 40)!r}" if view.search else ""
-        told += ", those that are set" if view.changed_only else ""
+        told = _("{n} found with {text!r}") if view.search else _("{n} found")
+        told = told.format(n=view.shown, text=pen.safe(view.search, 40))
+        if view.changed_only:
+            told = _("{found}, those that are set").format(found=told)
     else:
         told = pen.safe(view.path)
     text.append(dot + told, pen.palette.label)
@@ -61,7 +65,7 @@ def about_text(view: About, width: int, pen: Pen) -> Text:
     said = _said(view, width, pen)
     text = line()
     if view.row is None:
-        text.append(" No setting has all these words.\n", pen.palette.muted)
+        text.append(" " + _("No setting has all these words.") + "\n", pen.palette.muted)
     else:
         _row(text, view.row, width, ROWS - len(said), pen)
     text.append("\n".join(said), pen.palette.level(view.level))
@@ -87,8 +91,12 @@ def _row(text: Text, row: Row, width: int, rows: int, pen: Pen) -> None:
         doc = [*doc[: room - 1], pen.fit(" ".join(doc[room - 1 :]), width - 2)]
     for each in doc:
         text.append(f" {each}\n")
-    where = row.origin if row.layer == "default" else f"{row.origin}; default {row.default}"
-    text.append(" value  ", pen.palette.label)
+    where = (
+        row.origin
+        if row.layer == "default"
+        else _("{origin}; default {default}").format(origin=row.origin, default=row.default)
+    )
+    text.append(" " + _("value") + "  ", pen.palette.label)
     text.append(pen.fit(pen.safe(f"{row.shown}  ({where})"), width - 9) + "\n")
     for level, told in stands:
         sign = f"{pen.glyphs.warn} " if level else ""

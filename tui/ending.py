@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import WaggleError
 from core.incidents import as_bug
+from core.texts import _
 from tui.node_like import NodeLike
 from tui.terminal import TerminalDriver
 
@@ -109,7 +110,7 @@ class Ending:
             return
         node.stop(now=now)
         if now:
-            self._app.notify("Stopping now.", markup=False)
+            self._app.notify(_("Stopping now."), markup=False)
         first, self.stopping = not self.stopping, True
         if first:
             threading.Thread(target=self._await, args=(node,), name="node-end").start()

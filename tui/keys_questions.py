@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.texts import _
 from tui.command import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -10,8 +11,8 @@ COMMANDS: tuple[Command, ...] = (
         "stay",
         ("escape", "n"),
         "Esc",
-        "Stay",
-        "Go on as before.",
+        _("Stay"),
+        _("Go on as before."),
         footer=True,
         palette=False,
     ),
@@ -20,8 +21,8 @@ COMMANDS: tuple[Command, ...] = (
         "wait",
         ("enter", "w"),
         "Enter",
-        "Quit after the round",
-        "Nothing is lost.",
+        _("Quit after the round"),
+        _("Nothing is lost."),
         footer=True,
         palette=False,
     ),
@@ -30,8 +31,8 @@ COMMANDS: tuple[Command, ...] = (
         "now",
         ("s", "ctrl+c"),
         "s ^c",
-        "Stop now",
-        "Give up the round under way.",
+        _("Stop now"),
+        _("Give up the round under way."),
         footer=True,
         palette=False,
     ),
@@ -40,8 +41,8 @@ COMMANDS: tuple[Command, ...] = (
         "close",
         ("enter", "escape", "space", "q"),
         "Enter",
-        "Go on",
-        "Close the card.",
+        _("Go on"),
+        _("Close the card."),
         footer=True,
         palette=False,
     ),
@@ -50,8 +51,8 @@ COMMANDS: tuple[Command, ...] = (
         "app.leave",
         ("enter", "escape", "q", "ctrl+c"),
         "Enter",
-        "Leave",
-        "Close Waggle; nothing is running.",
+        _("Leave"),
+        _("Close Waggle; nothing is running."),
         footer=True,
         palette=False,
         priority=True,
@@ -61,15 +62,15 @@ COMMANDS: tuple[Command, ...] = (
         "app.settings",
         ("s",),
         "s",
-        "Settings",
-        "Correct a setting, then leave and start again.",
+        _("Settings"),
+        _("Correct a setting, then leave and start again."),
         footer=True,
         palette=False,
     ),
 )
 
 SCOPES = {
-    "question": "When quitting",
-    "card": "While you were away",
-    "failure": "When the node cannot start",
+    "question": _("When quitting"),
+    "card": _("While you were away"),
+    "failure": _("When the node cannot start"),
 }

@@ -10,7 +10,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from core.health_words import LEVELS
 from core.state import NodeState
+from core.texts import _
 from tui import terminal
 from tui.clipboard import through
 from tui.text import clean
@@ -34,8 +36,10 @@ class Herald:
 
     def tell(self, driver: Any, headline: Headline, state: NodeState, how: str, now: float) -> None:
         """how: the setting `console.notify`."""
-        round_ = f" round {state.round}" if state.round is not None and state.running else ""
-        title = clean(f"waggle: {headline.level}{round_}", 80)
+        playing = state.round is not None and state.running
+        title = _("waggle: {level} round {round}") if playing else _("waggle: {level}")
+        level = LEVELS.get(headline.level, headline.level)
+        title = clean(title.format(level=level, round=state.round), 80)
         if title != self._title:
             self._title = title
             terminal.write(driver, terminal.title_sequence(title))
@@ -60,5 +64,10 @@ class Herald:
 def sequence(how: str, headline: Headline, environ: Mapping[str, str]) -> str:
     if how == "bell":
         return "\a"
-    text = clean(f"Waggle: {headline.level}. {headline.reason}", 200)
+    text = clean(
+        _("Waggle: {level}. {reason}").format(
+            level=LEVELS.get(headline.level, headline.level), reason=headline.reason
+        ),
+        200,
+    )
     return through(f"\x1b]9;{text}\a", environ)

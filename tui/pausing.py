@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.texts import _
+
 if TYPE_CHECKING:
     from tui.app import WaggleApp
 
-STARTING = "The node is still starting."
-PAUSING = "Pausing at the end of this round."
-GOING_ON = "Going on."
+STARTING = _("The node is still starting.")
+PAUSING = _("Pausing at the end of this round.")
+GOING_ON = _("Going on.")
 
 
 def toggle(app: WaggleApp) -> None:

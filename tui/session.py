@@ -9,6 +9,7 @@ import threading
 from core.config import Effective
 from core.errors import WaggleError
 from core.home import Home
+from core.texts import _
 from tui.app import WaggleApp
 from tui.node_like import Loader, NodeFactory, NodeLike, make_node
 from tui.terminal import RESTORE_TITLE, captured_descriptors
@@ -29,15 +30,17 @@ def run_session(
     """
     if not (os.isatty(0) and (os.isatty(1) or os.isatty(2))):
         raise WaggleError(
-            "The console needs a terminal",
-            "standard input or output is not one",
-            "Run it in a terminal, or use `waggle run --headless`",
+            _("The console needs a terminal"),
+            _("standard input or output is not one"),
+            _("Run it in a terminal, or use `waggle run --headless`"),
         )
     if os.environ.get("TERM", "") in ("", "dumb", "unknown"):
         raise WaggleError(
-            "This terminal cannot show a console",
-            f"it says that it is TERM={os.environ.get('TERM', '')}, which cannot place a cursor",
-            "Use `waggle run --headless`; or set TERM, if it can do more (TERM=xterm-256color)",
+            _("This terminal cannot show a console"),
+            _("it says that it is TERM={term}, which cannot place a cursor").format(
+                term=os.environ.get("TERM", "")
+            ),
+            _("Use `waggle run --headless`; or set TERM, if it can do more (TERM=xterm-256color)"),
         )
     home.create()
     with captured_descriptors(home.logs / "console.log") as tty:
@@ -55,9 +58,11 @@ def run_session(
             finish(app.node, keep and why == "lost")
     if app.return_code:
         raise WaggleError(
-            "The console failed",
-            "this is a bug in Waggle or in a library it uses",
-            f"The node was stopped cleanly. {home.logs / 'console.log'} has the details",
+            _("The console failed"),
+            _("this is a bug in Waggle or in a library it uses"),
+            _("The node was stopped cleanly. {file} has the details").format(
+                file=home.logs / "console.log"
+            ),
         )
     if app.node is not None and app.node.error is not None:
         raise app.node.error

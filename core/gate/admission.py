@@ -29,6 +29,7 @@ from core.gate.wellformed import is_logprob, is_task_id, is_unicode
 from core.protocols import Game, Gathered, PeerRecord
 from core.rollouts import Rollout, RolloutGroup, TaskId
 from core.schema import Config
+from core.texts import _
 
 CHARS_PER_TOKEN = 32
 """A generous bound: the longest tokens of large vocabularies that occur in running text."""
@@ -38,29 +39,31 @@ SCORING_BUDGET_S = 3.0
 
 REASONS = {
     # found here
-    "size": "More groups or longer completions than the settings of this swarm allow.",
-    "schema": "A field has a type or a value that no honest node sends.",
-    "generations": "The group has another number of completions than this swarm uses.",
-    "identity": "It is in the name of another peer, or of this node, or of another swarm.",
-    "round": "It is for another round.",
-    "schedule": "The task is not one that this peer has in this round.",
-    "task": "The task could not be rebuilt here.",
-    "unscored": "The scorer here could not score this group.",
-    "held_out": "The question is one of those that this node keeps for evaluation.",
-    "cost": "Scoring an answer had to be cut off, so this peer's groups are not scored any more.",
-    "busy": "There was no time left to score more groups of this peer.",
-    "no_signal": "All completions earned the same reward, so there is nothing to learn from.",
-    "duplicate": "The same group, or another for the same task, was seen before.",
-    "implausible": "The local model would hardly have written these completions.",
-    "quota": "As many groups as allowed from one peer are admitted already.",
-    "quarantine": "The peer is left alone for a while, because of what it sent before.",
+    "size": _("More groups or longer completions than the settings of this swarm allow."),
+    "schema": _("A field has a type or a value that no honest node sends."),
+    "generations": _("The group has another number of completions than this swarm uses."),
+    "identity": _("It is in the name of another peer, or of this node, or of another swarm."),
+    "round": _("It is for another round."),
+    "schedule": _("The task is not one that this peer has in this round."),
+    "task": _("The task could not be rebuilt here."),
+    "unscored": _("The scorer here could not score this group."),
+    "held_out": _("The question is one of those that this node keeps for evaluation."),
+    "cost": _(
+        "Scoring an answer had to be cut off, so this peer's groups are not scored any more."
+    ),
+    "busy": _("There was no time left to score more groups of this peer."),
+    "no_signal": _("All completions earned the same reward, so there is nothing to learn from."),
+    "duplicate": _("The same group, or another for the same task, was seen before."),
+    "implausible": _("The local model would hardly have written these completions."),
+    "quota": _("As many groups as allowed from one peer are admitted already."),
+    "quarantine": _("The peer is left alone for a while, because of what it sent before."),
     # found by the exchange, before anything was decoded
-    "signature": "The peer brought or told a record that nobody has signed as it says.",
-    "stale": "The peer's record is expired or from a wrong clock.",
-    "fetch": "The peer's contribution could not be fetched.",
-    "timeout": "The peer's contribution did not come in time.",
-    "malformed": "The peer's contribution is not what its record says.",
-    "exchange": "The peer's contribution failed on its way.",
+    "signature": _("The peer brought or told a record that nobody has signed as it says."),
+    "stale": _("The peer's record is expired or from a wrong clock."),
+    "fetch": _("The peer's contribution could not be fetched."),
+    "timeout": _("The peer's contribution did not come in time."),
+    "malformed": _("The peer's contribution is not what its record says."),
+    "exchange": _("The peer's contribution failed on its way."),
 }
 """Every code of a rejection, with its meaning in one line. Codes are stable."""
 

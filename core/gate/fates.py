@@ -10,14 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.texts import _
+
 SPARE = frozenset({"quota", "no_signal", "busy", "unscored", "held_out"})
 """Nothing was wrong with it: this node had no use, no time or no scorer for it."""
 MISSED = frozenset({"timeout", "fetch", "stale", "exchange"})
 """It did not come, or too late; mostly the network's doing."""
+NAMES = {"refused": _("refused"), "spare": _("spare"), "missed": _("missed")}
 FATES = {
-    "refused": "what no honest node sends, or what the local model would hardly write",
-    "spare": "sound, but not needed here: the quota was full, or nothing could be learnt from it",
-    "missed": "not fetched, or too late",
+    "refused": _("what no honest node sends, or what the local model would hardly write"),
+    "spare": _(
+        "sound, but not needed here: the quota was full, or nothing could be learnt from it"
+    ),
+    "missed": _("not fetched, or too late"),
 }
 """Each in a line, gravest first."""
 

@@ -11,6 +11,8 @@ import statistics
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from core.texts import _, many
+
 NAMED_S = 5.0
 """An offset below this is nobody's concern: records stand for minutes."""
 FRESH_S = 900.0
@@ -54,9 +56,20 @@ def sentence(skew: Skew) -> tuple[str, str]:
     """What is wrong and what to do; two empty texts when nothing is."""
     if not skew.named:
         return "", ""
-    way = "ahead of" if skew.offset_s > 0 else "behind"
-    others = "1 other node" if skew.peers == 1 else f"{skew.peers} other nodes"
-    what = f"this machine's clock is {abs(skew.offset_s):.0f} s {way} {others}"
-    if skew.peers == 1:
-        what += ", or that node's clock is wrong"
-    return what, "Set this machine's clock: `timedatectl set-ntp true`, or the time settings"
+    if skew.offset_s > 0:
+        what = many(
+            "this machine's clock is {seconds:.0f} s ahead of {n} other node, or that node's clock"
+            " is wrong",
+            "this machine's clock is {seconds:.0f} s ahead of {n} other nodes",
+            skew.peers,
+        )
+    else:
+        what = many(
+            "this machine's clock is {seconds:.0f} s behind {n} other node, or that node's clock"
+            " is wrong",
+            "this machine's clock is {seconds:.0f} s behind {n} other nodes",
+            skew.peers,
+        )
+    return what.format(seconds=abs(skew.offset_s), n=skew.peers), _(
+        "Set this machine's clock: `timedatectl set-ntp true`, or the time settings"
+    )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from core.net.messages import Bootnode, Status
 from core.net.skew import Skew, sentence
+from core.texts import _, many
 
-OPEN = "To be dialled directly, open net.listen's port in router and firewall: `waggle doctor net`"
+OPEN = _(
+    "To be dialled directly, open net.listen's port in router and firewall: `waggle doctor net`"
+)
 
 
 def connection(told: Status, now: float) -> tuple[str, str, str]:
@@ -15,44 +18,61 @@ def connection(told: Status, now: float) -> tuple[str, str, str]:
     """
     if told.status != "up":
         return told.status, told.detail, told.detail
-    if told.peers:
-        others = "1 other node" if told.peers == 1 else f"{told.peers} other nodes"
-        return told.status, f"connected to {others}{_how(told)}", f"connected{_how(told)}"
+    if n := told.peers:
+        words = many("connected to {n} other node", "connected to {n} other nodes", n).format(n=n)
+        return told.status, words + _how(told), _("connected") + _how(told)
     failed = [b for b in told.bootnodes if b.outcome in ("failed", "invalid")]
     if failed:
-        more = f", and {len(failed) - 1} more like it" if len(failed) > 1 else ""
-        what = f"alone: {bootnode(failed[0])}{more}"
-        return "degraded", f"alone: {bootnode(failed[0], now)}{more}{_how(told)}", what
+        alone = _("alone: {why}")
+        if len(failed) > 1:
+            alone = _("alone: {why}, and {n} more like it")
+        n = len(failed) - 1
+        words = alone.format(why=bootnode(failed[0], now), n=n) + _how(told)
+        return "degraded", words, alone.format(why=bootnode(failed[0]), n=n)
     if told.bootnodes:
-        return told.status, "alone: knocking at the bootnodes", "alone: knocking"
-    return told.status, f"alone: no other node is known yet{_how(told)}", "alone"
+        return told.status, _("alone: knocking at the bootnodes"), _("alone: knocking")
+    return told.status, _("alone: no other node is known yet") + _how(told), _("alone")
 
 
 def bootnode(told: Bootnode, now: float | None = None) -> str:
     """What became of one; with `now`, also how often and when next."""
-    name = f"bootnode {told.maddr.partition('/p2p/')[0] or told.maddr}"
+    return _("bootnode {fate}").format(fate=fate(told, now))
+
+
+def fate(told: Bootnode, now: float | None = None) -> str:
+    """As `bootnode`, for a place that says already what it is about."""
+    address = told.maddr.partition("/p2p/")[0] or told.maddr
     if told.outcome == "connected":
-        return f"{name} answered in {told.latency_ms:.0f} ms"
+        line = _("{address} answered in {ms:.0f} ms")
+        return line.format(address=address, ms=told.latency_ms)
     if told.outcome == "waiting":
-        return f"{name} is being tried"
+        return _("{address} is being tried").format(address=address)
     if told.outcome == "invalid":
-        return f"bootnode {told.maddr!r} cannot be used: {told.why}"
-    line = f"{name} not reached: {told.why}"
-    if now is not None:
-        times = "once" if told.tries == 1 else f"{told.tries} times"
-        line += f"; tried {times}, next in {max(0.0, told.next_at - now):.0f} s"
-    return line
+        return _("{address!r} cannot be used: {why}").format(address=told.maddr, why=told.why)
+    if now is None:
+        return _("{address} not reached: {why}").format(address=address, why=told.why)
+    return many(
+        "{address} not reached: {why}; tried once, next in {seconds:.0f} s",
+        "{address} not reached: {why}; tried {n} times, next in {seconds:.0f} s",
+        told.tries,
+    ).format(address=address, why=told.why, n=told.tries, seconds=max(0.0, told.next_at - now))
 
 
 def reach(told: Status) -> str:
     """Whether others can dial this node, in words."""
     if told.reach == "reachable":
-        return f"{_peers(told.reach_by)} dialled this node at {told.seen_as}"
-    if told.reach == "unreachable":
-        through = f"; {_peers(told.relays)} will relay to it" if told.relays else ""
-        where = f" at {told.seen_as}" if told.seen_as else ""
-        return f"{_peers(told.reach_by)} could not dial this node{where}: {told.reach_why}{through}"
-    return "nobody was there to try"
+        return _("{nodes} dialled this node at {address}").format(
+            nodes=_peers(told.reach_by), address=told.seen_as
+        )
+    if told.reach != "unreachable":
+        return _("nobody was there to try")
+    line = _("{nodes} could not dial this node: {why}")
+    if told.seen_as:
+        line = _("{nodes} could not dial this node at {address}: {why}")
+    line = line.format(nodes=_peers(told.reach_by), address=told.seen_as, why=told.reach_why)
+    if told.relays:
+        line += "; " + _("{nodes} will relay to it").format(nodes=_peers(told.relays))
+    return line
 
 
 def skew(told: Status) -> tuple[str, str]:
@@ -63,11 +83,11 @@ def skew(told: Status) -> tuple[str, str]:
 def _how(told: Status) -> str:
     parts = [told.note, skew(told)[0]]
     if told.relays:
-        parts.insert(0, f"reached through {told.relays} relays")
+        parts.insert(0, _("reached through {n} relays").format(n=told.relays))
     elif told.reach == "unreachable":
-        parts.insert(0, "it dials out, but nobody can dial it")
+        parts.insert(0, _("it dials out, but nobody can dial it"))
     return "".join(f"; {part}" for part in parts if part)
 
 
 def _peers(count: int) -> str:
-    return "1 node" if count == 1 else f"{count} nodes"
+    return many("{n} node", "{n} nodes", count).format(n=count)

@@ -20,6 +20,7 @@ from core.home import Home, atomic_write
 from core.reports import clean
 from core.swarm import invite
 from core.swarm.invite import AGREED, Invite
+from core.texts import _
 
 PROFILE = "join"
 OF_A_SWARM = (
@@ -193,20 +194,26 @@ def facts(found: Invite) -> list[tuple[str, str]]:
     task_set = tasks.parse("the invite's task set", found.tasks)
     names = ", ".join(spec.name for spec in task_set.datasets)
     given = found.settings
-    tokens = given.get("sampling.max_new_tokens", "?")
-    rounds = f"{given.get('game.groups', '?')} tasks of {given.get('game.generations', '?')} "
-    rounds += f"completions, at most {tokens} tokens each"
     until = time.strftime("%Y-%m-%d %H:%M", time.localtime(found.expires))
+    valid = _("{swarm}; the invite is valid until {time}").format(swarm=found.swarm, time=until)
+    rounds = _("{tasks} tasks of {completions} completions, at most {tokens} tokens each")
+    rounds = rounds.format(
+        tasks=given.get("game.groups", "?"),
+        completions=given.get("game.generations", "?"),
+        tokens=given.get("sampling.max_new_tokens", "?"),
+    )
+    where = _("{contract} at {host}").format(contract=found.contract, host=_place(found.rpc_url))
     rows = [
-        ("swarm", f"{found.swarm}; the invite is valid until {until}"),
-        ("signed by", f"{animal_name(found.owner)}  {found.owner}"),
-        ("coordinator", f"{found.contract} at {_place(found.rpc_url)}"),
-        ("bootnodes", " ".join(each.partition("/p2p/")[0] for each in found.bootnodes)),
-        ("tasks", f"{task_set.name}: {names}"),
-        ("rounds", rounds),
+        (_("swarm"), valid),
+        (_("signed by"), f"{animal_name(found.owner)}  {found.owner}"),
+        (_("coordinator"), where),
+        (_("bootnodes"), " ".join(each.partition("/p2p/")[0] for each in found.bootnodes)),
+        (_("tasks"), f"{task_set.name}: {names}"),
+        (_("rounds"), rounds),
     ]
     if given.get("swarm.genrl"):
-        rows.append(("GenRL", "nodes of the original take part; what they send is unsigned"))
+        unsigned = _("nodes of the original take part; what they send is unsigned")
+        rows.append(("GenRL", unsigned))
     return rows
 
 

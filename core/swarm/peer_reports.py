@@ -18,15 +18,16 @@ from core.home import Home
 from core.net.names import animal_name, search
 from core.reports import SHOWN, ago, clean, print_json, read
 from core.state import NodeState, Peer, Quarantine
+from core.texts import _
 
-UNREFUSED = "Nothing that it sent was refused or left over."
+UNREFUSED = _("Nothing that it sent was refused or left over.")
 MANY = 8
 """Of several that match, so many are named."""
 
 
 def peers(home: Home, as_json: bool, find: str = "", why: str = "") -> int:
     """Print the peers, the last seen first; or of the one called `why` what became of it."""
-    state, _ = read(home)
+    state, _alive = read(home)
     if why:
         return _explain(state, chosen(state, why), as_json)
     rows = sorted(state.peers.values(), key=lambda peer: -peer.last_seen)
@@ -175,47 +176,66 @@ def _explain(state: NodeState, peer: Peer, as_json: bool) -> int:
 
 def figures(peer: Peer, now: float) -> list[tuple[str, str]]:
     """What is known of it, as (name, text). now: Unix seconds."""
-    fetched = "" if peer.latency_ms is None else f", fetched in {peer.latency_ms:.0f} ms"
+    seen = _("{last}, first {first}")
+    if peer.latency_ms is not None:
+        seen = _("{last}, first {first}, fetched in {ms:.0f} ms")
+    last, first = ago(peer.last_seen, now), ago(peer.first_seen, now)
     lines = [
-        ("seen", f"{ago(peer.last_seen, now)}, first {ago(peer.first_seen, now)}{fetched}"),
+        ("seen", seen.format(last=last, first=first, ms=peer.latency_ms)),
         ("round", str(peer.last_round)),
         ("groups", _groups(peer)),
     ]
     if peer.last_admitted is not None:
-        lines.append(("admitted", f"last {ago(peer.last_admitted, now)}"))
+        lines.append(("admitted", _("last {time}").format(time=ago(peer.last_admitted, now))))
     if peer.reward_mean is not None:
-        lines.append(("reward", f"{peer.reward_mean:.3f} as scored here, over what was admitted"))
+        told = _("{reward:.3f} as scored here, over what was admitted")
+        lines.append(("reward", told.format(reward=peer.reward_mean)))
     if peer.claimed_mean is not None:
-        lines.append(("claim", f"{peer.claimed_mean:.3f} for its newest, by its own word"))
+        told = _("{reward:.3f} for its newest, by its own word")
+        lines.append(("claim", told.format(reward=peer.claimed_mean)))
     if not peer.signed:
-        lines.append(("unsigned", "anybody may have sent this in its name"))
+        lines.append(("unsigned", _("anybody may have sent this in its name")))
     return lines
 
 
 def _groups(peer: Peer) -> str:
-    told, counts = f"{peer.groups} offered, {peer.used} admitted", asdict(peer.fates)
-    return told + "".join(f", {n} {name}" for name, n in counts.items() if n or name == "refused")
+    told = [_("{n} offered").format(n=peer.groups), _("{n} admitted").format(n=peer.used)]
+    fates = peer.fates
+    told.append(_("{n} refused").format(n=fates.refused))
+    if fates.spare:
+        told.append(_("{n} spare").format(n=fates.spare))
+    if fates.missed:
+        told.append(_("{n} missed").format(n=fates.missed))
+    return ", ".join(told)
 
 
 def apart(state: NodeState, peer: Peer) -> str:
     """What else came in its name, and is counted apart; empty when nothing did."""
     for other in state.peers.values():
         if other.peer_id == peer.peer_id and other.signed != peer.signed:
-            what = "Signed by it" if other.signed else "Unsigned in its name"
-            return f"{what}, and counted apart: {_groups(other)}."
+            told = _("Unsigned in its name, and counted apart: {groups}.")
+            if other.signed:
+                told = _("Signed by it, and counted apart: {groups}.")
+            return told.format(groups=_groups(other))
     return ""
 
 
 def held_words(held: Quarantine, now: float) -> str:
     """Until when it is left alone, and why: a sentence, which holds a peer's text as it came."""
     left = held.until - now
-    often = "" if held.times == 1 else f", its quarantine number {held.times}"
-    why = f"after another {held.reason}" if held.reason else "after too many strikes"
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(min(max(0.0, held.until), 2.0**33)))
-    rest = f"for {left / 60:.0f} more minutes" if left > 0 else "and due to be released"
-    return f"Left alone until {when} ({rest}){often}, {why}."
+    rest = _("and due to be released")
+    if left > 0:
+        rest = _("for {minutes:.0f} more minutes").format(minutes=left / 60)
+    why = _("after too many strikes")
+    if held.reason:
+        why = _("after another {reason}").format(reason=held.reason)
+    told = _("Left alone until {time} ({rest}), {why}.")
+    if held.times != 1:
+        told = _("Left alone until {time} ({rest}), its quarantine number {n}, {why}.")
+    return told.format(time=when, rest=rest, n=held.times, why=why)
 
 
 def meaning(reason: str) -> str:
     """A reason code in a sentence."""
-    return REASONS.get(reason, "A reason that this version of Waggle does not know.")
+    return REASONS.get(reason, _("A reason that this version of Waggle does not know."))

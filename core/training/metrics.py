@@ -11,73 +11,89 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from core.texts import _
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 METRICS: dict[str, str] = {
     # learning
-    "reward_mean": "Mean reward of all completions that the step saw, local and foreign.",
-    "reward_std": "Standard deviation of those rewards.",
-    "reward_mean_local": "Mean reward of the completions sampled here.",
-    "reward_mean_foreign": "Mean reward of the completions of other peers.",
+    "reward_mean": _("Mean reward of all completions that the step saw, local and foreign."),
+    "reward_std": _("Standard deviation of those rewards."),
+    "reward_mean_local": _("Mean reward of the completions sampled here."),
+    "reward_mean_foreign": _("Mean reward of the completions of other peers."),
     # signal
-    "frac_reward_zero_std": "Share of groups whose rewards are all equal: nothing to learn there.",
-    "solved_none": "Share of groups in which no completion earned the full reward.",
-    "solved_some": "Share of groups in which some, but not all, completions earned it.",
-    "solved_all": "Share of groups in which every completion earned it.",
-    "frac_reward_zero_std_local": "The same of the groups sampled here: foreign ones never lack a"
-    " signal, since only those with one are admitted.",
-    "solved_none_local": "Share of the groups sampled here in which none earned the full reward.",
-    "solved_all_local": "Share of the groups sampled here in which every completion earned it.",
+    "frac_reward_zero_std": _(
+        "Share of groups whose rewards are all equal: nothing to learn there."
+    ),
+    "solved_none": _("Share of groups in which no completion earned the full reward."),
+    "solved_some": _("Share of groups in which some, but not all, completions earned it."),
+    "solved_all": _("Share of groups in which every completion earned it."),
+    "frac_reward_zero_std_local": _(
+        "The same of the groups sampled here: foreign ones never lack a"
+        " signal, since only those with one are admitted."
+    ),
+    "solved_none_local": _(
+        "Share of the groups sampled here in which none earned the full reward."
+    ),
+    "solved_all_local": _("Share of the groups sampled here in which every completion earned it."),
     # policy
-    "entropy": "Mean entropy of the policy in nats per trained token.",
-    "kl": "Mean KL divergence to the starting model (k3) per trained token; only with beta > 0.",
-    "approx_kl": "Mean KL divergence (k3) of the policy from the one that this round began with.",
-    "clip_ratio_low": "Share of trained tokens that the lower bound of the ratio cut.",
-    "clip_ratio_high": "Share of trained tokens that the upper bound of the ratio, or delta, cut.",
+    "entropy": _("Mean entropy of the policy in nats per trained token."),
+    "kl": _("Mean KL divergence to the starting model (k3) per trained token; only with beta > 0."),
+    "approx_kl": _(
+        "Mean KL divergence (k3) of the policy from the one that this round began with."
+    ),
+    "clip_ratio_low": _("Share of trained tokens that the lower bound of the ratio cut."),
+    "clip_ratio_high": _(
+        "Share of trained tokens that the upper bound of the ratio, or delta, cut."
+    ),
     # mismatch of sampler and trainer, over trained tokens that were sampled here
-    "logprob_gap_mean": "Mean |sampler - trainer| log-probability per token, in nats.",
-    "logprob_gap_max": "Largest of these gaps.",
-    "mismatch_kl": "Mean KL divergence (k3) of the trainer's distribution from the sampler's.",
-    "importance_weight_min": "Smallest importance weight of a token, as used: after the cap.",
-    "importance_weight_mean": "Mean importance weight of a token, as used.",
-    "importance_weight_max": "Largest importance weight of a token, as used.",
-    "importance_capped": "Share of tokens whose importance weight the cap cut off.",
+    "logprob_gap_mean": _("Mean |sampler - trainer| log-probability per token, in nats."),
+    "logprob_gap_max": _("Largest of these gaps."),
+    "mismatch_kl": _("Mean KL divergence (k3) of the trainer's distribution from the sampler's."),
+    "importance_weight_min": _("Smallest importance weight of a token, as used: after the cap."),
+    "importance_weight_mean": _("Mean importance weight of a token, as used."),
+    "importance_weight_max": _("Largest importance weight of a token, as used."),
+    "importance_capped": _("Share of tokens whose importance weight the cap cut off."),
     # optimiser
-    "grad_norm": "Norm of the gradient before clipping.",
-    "learning_rate": "Learning rate of this step.",
-    "update_ratio": "Norm of the step's change of the trained weights over their norm before it.",
-    "weights_changed": "Share of the trained weights that are another number after the step.",
-    "optimizer_steps": "Optimiser steps taken in this round.",
-    "skipped_steps": "Steps of this round not taken, because the gradient was not finite.",
+    "grad_norm": _("Norm of the gradient before clipping."),
+    "learning_rate": _("Learning rate of this step."),
+    "update_ratio": _(
+        "Norm of the step's change of the trained weights over their norm before it."
+    ),
+    "weights_changed": _("Share of the trained weights that are another number after the step."),
+    "optimizer_steps": _("Optimiser steps taken in this round."),
+    "skipped_steps": _("Steps of this round not taken, because the gradient was not finite."),
     # length
-    "completion_length_mean": "Mean length of the completions in tokens.",
-    "completion_length_max": "Longest completion in tokens.",
-    "terminated_length_mean": "Mean length of the completions that the cap did not cut off.",
-    "truncated_fraction": "Share of completions that the token cap cut off.",
-    "eos_rate": "Share of completions that the model ended by itself.",
+    "completion_length_mean": _("Mean length of the completions in tokens."),
+    "completion_length_max": _("Longest completion in tokens."),
+    "terminated_length_mean": _("Mean length of the completions that the cap did not cut off."),
+    "truncated_fraction": _("Share of completions that the token cap cut off."),
+    "eos_rate": _("Share of completions that the model ended by itself."),
     # whose tokens
-    "foreign_token_share": "Share of the trained tokens that come from other peers.",
-    "foreign_weight_mean": "Mean weight of foreign completions in the loss.",
-    "trained_tokens": "Completion tokens that had a part in the gradient.",
+    "foreign_token_share": _("Share of the trained tokens that come from other peers."),
+    "foreign_weight_mean": _("Mean weight of foreign completions in the loss."),
+    "trained_tokens": _("Completion tokens that had a part in the gradient."),
     # speed and size
-    "tokens_per_s": "Completion tokens sampled per second, in the latest sampling.",
-    "trained_tokens_per_s": "Trained completion tokens per second of this update.",
-    "seconds_sample": "Seconds of the latest sampling.",
-    "seconds_update": "Seconds of this update.",
-    "threads": "CPU threads of the trainer.",
-    "micro_batches": "Forward and backward passes of one optimiser step.",
-    "out_of_memory_retries": "Times the micro-batch was halved in this round to fit into memory.",
-    "rss_mib": "Resident memory of the process after the update, in MiB.",
-    "peak_rss_mib": "Largest resident memory of the process so far, in MiB.",
-    "peak_vram_mib": "Largest GPU memory that tensors took so far, in MiB.",
-    "estimated_peak_mib": "What the memory plan expected that peak to be, in MiB.",
+    "tokens_per_s": _("Completion tokens sampled per second, in the latest sampling."),
+    "trained_tokens_per_s": _("Trained completion tokens per second of this update."),
+    "seconds_sample": _("Seconds of the latest sampling."),
+    "seconds_update": _("Seconds of this update."),
+    "threads": _("CPU threads of the trainer."),
+    "micro_batches": _("Forward and backward passes of one optimiser step."),
+    "out_of_memory_retries": _(
+        "Times the micro-batch was halved in this round to fit into memory."
+    ),
+    "rss_mib": _("Resident memory of the process after the update, in MiB."),
+    "peak_rss_mib": _("Largest resident memory of the process so far, in MiB."),
+    "peak_vram_mib": _("Largest GPU memory that tensors took so far, in MiB."),
+    "estimated_peak_mib": _("What the memory plan expected that peak to be, in MiB."),
 }
 """Name to definition."""
 
 FAMILIES: dict[str, str] = {
-    "reward_mean/": "Mean reward of the completions of one dataset, local and foreign: {}.",
-    "seconds/": "Seconds of one part of sampling or updating: {}.",
+    "reward_mean/": _("Mean reward of the completions of one dataset, local and foreign: {name}."),
+    "seconds/": _("Seconds of one part of sampling or updating: {name}."),
 }
 """Prefix to definition of names that end in something only known while running."""
 
@@ -90,7 +106,7 @@ def definition(name: str) -> str:
     """What a metric means; KeyError for a name that has no definition."""
     for prefix, text in FAMILIES.items():
         if name.startswith(prefix) and name != prefix:
-            return text.format(name.removeprefix(prefix))
+            return text.format(name=name.removeprefix(prefix))
     return METRICS[name]
 
 

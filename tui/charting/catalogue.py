@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from core.texts import _
+
 
 @dataclass(frozen=True)
 class Line:
@@ -39,62 +41,73 @@ def _chart(group: str, title: str, **lines: str) -> Chart:
 
 
 CHARTS = (
-    _chart("Learning", "Reward", own="reward/own", swarm="reward/swarm"),
-    _chart("Learning", "Loss", loss="loss"),
-    _chart("Learning", "Held-out pass@1", sampled="eval/pass_at_1", greedy="eval/greedy_pass_at_1"),
-    _chart("Learning", "Reward seen", local="reward_mean_local", foreign="reward_mean_foreign"),
-    _chart("Learning", "Reward spread", std="reward_std"),
-    _chart("Signal", "Groups with equal rewards", share="frac_reward_zero_std"),
-    _chart("Signal", "Groups solved", none="solved_none", some="solved_some", all="solved_all"),
-    _chart("Policy", "Entropy", entropy="entropy"),
-    _chart("Policy", "KL to the start", kl="kl"),
-    _chart("Policy", "KL of the round", kl="approx_kl"),
-    _chart("Policy", "Clip fraction", low="clip_ratio_low", high="clip_ratio_high"),
-    _chart("Mismatch", "Log-prob gap", mean="logprob_gap_mean", largest="logprob_gap_max"),
-    _chart("Mismatch", "KL sampler to trainer", kl="mismatch_kl"),
+    _chart(_("Learning"), _("Reward"), own="reward/own", swarm="reward/swarm"),
+    _chart(_("Learning"), _("Loss"), loss="loss"),
     _chart(
-        "Mismatch",
-        "Importance weight",
+        _("Learning"),
+        _("Held-out pass@1"),
+        sampled="eval/pass_at_1",
+        greedy="eval/greedy_pass_at_1",
+    ),
+    _chart(
+        _("Learning"), _("Reward seen"), local="reward_mean_local", foreign="reward_mean_foreign"
+    ),
+    _chart(_("Learning"), _("Reward spread"), std="reward_std"),
+    _chart(_("Signal"), _("Groups with equal rewards"), share="frac_reward_zero_std"),
+    _chart(
+        _("Signal"), _("Groups solved"), none="solved_none", some="solved_some", all="solved_all"
+    ),
+    _chart(_("Policy"), _("Entropy"), entropy="entropy"),
+    _chart(_("Policy"), _("KL to the start"), kl="kl"),
+    _chart(_("Policy"), _("KL of the round"), kl="approx_kl"),
+    _chart(_("Policy"), _("Clip fraction"), low="clip_ratio_low", high="clip_ratio_high"),
+    _chart(_("Mismatch"), _("Log-prob gap"), mean="logprob_gap_mean", largest="logprob_gap_max"),
+    _chart(_("Mismatch"), _("KL sampler to trainer"), kl="mismatch_kl"),
+    _chart(
+        _("Mismatch"),
+        _("Importance weight"),
         mean="importance_weight_mean",
         least="importance_weight_min",
         greatest="importance_weight_max",
     ),
-    _chart("Mismatch", "Weights capped", share="importance_capped"),
-    _chart("Optimiser", "Gradient norm", norm="grad_norm"),
-    _chart("Optimiser", "Learning rate", rate="learning_rate"),
-    _chart("Optimiser", "Update over weights", ratio="update_ratio"),
-    _chart("Optimiser", "Weights changed", share="weights_changed"),
-    _chart("Optimiser", "Steps", taken="optimizer_steps", skipped="skipped_steps"),
+    _chart(_("Mismatch"), _("Weights capped"), share="importance_capped"),
+    _chart(_("Optimiser"), _("Gradient norm"), norm="grad_norm"),
+    _chart(_("Optimiser"), _("Learning rate"), rate="learning_rate"),
+    _chart(_("Optimiser"), _("Update over weights"), ratio="update_ratio"),
+    _chart(_("Optimiser"), _("Weights changed"), share="weights_changed"),
+    _chart(_("Optimiser"), _("Steps"), taken="optimizer_steps", skipped="skipped_steps"),
     _chart(
-        "Length",
-        "Completion length",
+        _("Length"),
+        _("Completion length"),
         mean="completion_length_mean",
         longest="completion_length_max",
         ended="terminated_length_mean",
     ),
-    _chart("Length", "Truncated", trained="truncated_fraction", sampled="truncated"),
-    _chart("Length", "Ended by the model", rate="eos_rate"),
-    _chart("Speed", "Tokens a second", sampled="tokens_per_s", trained="trained_tokens_per_s"),
-    _chart("Speed", "Seconds a round", round="seconds", wait="wait_s"),
-    _chart("Speed", "Seconds at work", sample="seconds_sample", update="seconds_update"),
+    _chart(_("Length"), _("Truncated"), trained="truncated_fraction", sampled="truncated"),
+    _chart(_("Length"), _("Ended by the model"), rate="eos_rate"),
     _chart(
-        "Speed",
-        "Memory in MiB",
+        _("Speed"), _("Tokens a second"), sampled="tokens_per_s", trained="trained_tokens_per_s"
+    ),
+    _chart(_("Speed"), _("Seconds a round"), round="seconds", wait="wait_s"),
+    _chart(_("Speed"), _("Seconds at work"), sample="seconds_sample", update="seconds_update"),
+    _chart(
+        _("Speed"),
+        _("Memory in MiB"),
         now="rss_mib",
         peak="peak_rss_mib",
         expected="estimated_peak_mib",
     ),
-    _chart("Speed", "GPU memory in MiB", peak="peak_vram_mib"),
-    _chart("Speed", "Threads", threads="threads"),
-    _chart("Speed", "Micro-batches", passes="micro_batches", retries="out_of_memory_retries"),
-    _chart("Swarm", "Peers", peers="peers"),
-    _chart("Swarm", "Groups of others", used="foreign_groups", rejected="rejected_groups"),
-    _chart("Swarm", "Foreign tokens", share="foreign_token_share"),
-    _chart("Swarm", "Weight of foreign", mean="foreign_weight_mean"),
-    _chart("Swarm", "Tokens trained", tokens="trained_tokens"),
+    _chart(_("Speed"), _("GPU memory in MiB"), peak="peak_vram_mib"),
+    _chart(_("Speed"), _("Threads"), threads="threads"),
+    _chart(_("Speed"), _("Micro-batches"), passes="micro_batches", retries="out_of_memory_retries"),
+    _chart(_("Swarm"), _("Peers"), peers="peers"),
+    _chart(_("Swarm"), _("Groups of others"), used="foreign_groups", rejected="rejected_groups"),
+    _chart(_("Swarm"), _("Foreign tokens"), share="foreign_token_share"),
+    _chart(_("Swarm"), _("Weight of foreign"), mean="foreign_weight_mean"),
+    _chart(_("Swarm"), _("Tokens trained"), tokens="trained_tokens"),
 )
 
-FAMILIES = {"reward_mean/": ("Learning", "Reward: "), "seconds/": ("Speed", "Seconds: ")}
+FAMILIES = {"reward_mean/": (_("Learning"), "Reward: "), "seconds/": (_("Speed"), "Seconds: ")}
 """Prefix to group and title, for names that end in something only known while running."""
 TOLD_TWICE = ("reward_mean",)
 """Told by a chart above under another name: the mean over own and foreign completions."""
@@ -123,7 +136,7 @@ def _family(name: str) -> tuple[str, str]:
     for prefix, (group, title) in FAMILIES.items():
         if name.startswith(prefix) and name != prefix:
             return group, title + name.removeprefix(prefix)
-    return "Other", name
+    return _("Other"), name
 
 
 def definition(name: str) -> str:
@@ -131,17 +144,17 @@ def definition(name: str) -> str:
     from core.training.metrics import definition as metric
 
     told = {
-        "reward/own": "Mean reward of this node's completions of the round.",
-        "reward/swarm": "Mean reward of this node's and the admitted foreign completions.",
-        "loss": "Loss of the round's first optimiser step; a gap where no step was taken.",
-        "seconds": "Seconds of the whole round, waiting excluded.",
-        "wait_s": "Seconds of the round spent waiting for peers and for the clock.",
-        "peers": "Peers whose record of the round was read.",
-        "foreign_groups": "Groups of other peers that were trained on.",
-        "rejected_groups": "Groups of other peers that were refused.",
-        "truncated": "Share of this node's completions that the token cap cut off.",
-        "eval/pass_at_1": "Share of held-out tasks solved by one sampled answer.",
-        "eval/greedy_pass_at_1": "Share of held-out tasks solved by the likeliest answer.",
+        "reward/own": _("Mean reward of this node's completions of the round."),
+        "reward/swarm": _("Mean reward of this node's and the admitted foreign completions."),
+        "loss": _("Loss of the round's first optimiser step; a gap where no step was taken."),
+        "seconds": _("Seconds of the whole round, waiting excluded."),
+        "wait_s": _("Seconds of the round spent waiting for peers and for the clock."),
+        "peers": _("Peers whose record of the round was read."),
+        "foreign_groups": _("Groups of other peers that were trained on."),
+        "rejected_groups": _("Groups of other peers that were refused."),
+        "truncated": _("Share of this node's completions that the token cap cut off."),
+        "eval/pass_at_1": _("Share of held-out tasks solved by one sampled answer."),
+        "eval/greedy_pass_at_1": _("Share of held-out tasks solved by the likeliest answer."),
     }
     try:
         return told.get(name) or metric(name)

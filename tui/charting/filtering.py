@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import regex
 
+from core.texts import _
 from tui.charting.catalogue import Chart
 
 MAX_PATTERN = 200
@@ -33,7 +34,9 @@ def filtered(charts: tuple[Chart, ...], pattern: str) -> Filtered:
     try:
         wanted = regex.compile(pattern, regex.IGNORECASE | regex.MULTILINE)
     except regex.error as error:
-        return Filtered(_plain(charts, pattern), f"not a regular expression ({error.msg})")
+        return Filtered(
+            _plain(charts, pattern), _("not a regular expression ({error})").format(error=error.msg)
+        )
     left = DEADLINE_S
     out = []
     try:
@@ -42,7 +45,7 @@ def filtered(charts: tuple[Chart, ...], pattern: str) -> Filtered:
             if found:
                 out.append(chart)
     except TimeoutError:
-        return Filtered(_plain(charts, pattern), "this expression takes too long")
+        return Filtered(_plain(charts, pattern), _("this expression takes too long"))
     return Filtered(tuple(out))
 
 

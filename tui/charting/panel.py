@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
+from core.texts import _
 from tui.charting.dots import Cell, Signs
 from tui.charting.scale import Scale, labels, position, ticks
 from tui.text import fit
@@ -62,7 +63,7 @@ def panel_rows(
     """Exactly `height` rows of exactly `width` cells."""
     rows = [_title(panel, width, how, cut)]
     if panel.note or width < SMALLEST[0] or height < SMALLEST[1]:
-        text = panel.note or "Too small for a chart"
+        text = panel.note or _("Too small for a chart")
         rows += [_padded([(fit("  " + text, width, cut), "muted")], width)]
     else:
         rows += _plot(panel, grid, width, height, how)

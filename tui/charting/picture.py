@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.texts import _
 from tui.charting.catalogue import Chart
 from tui.charting.dots import Signs
 from tui.charting.look import Look
@@ -37,7 +38,9 @@ def panel_of(
         if slot is not None and number_there and slot.column // how.across == cursor:
             row = made.scale.row(drawn(slot), height * how.down) // how.down
             hits.append((slot.column // how.across, row, number))
-    tag = ("linear: nothing above 0" if made.unscaled else "log") if look.log else ""
+    tag = (
+        (_("linear: nothing above 0") if made.unscaled else _("log", "a scale")) if look.log else ""
+    )
     return Panel(
         title=clean(chart.title, 80, ascii_only),
         values=tuple(values),
@@ -48,7 +51,7 @@ def panel_of(
         bracket=None if look.bracket is None else cell_of(look.bracket, made.span, width),
         at_cursor=tuple(reversed(hits)),
         tag=tag or clean(chart.group, 20, ascii_only),
-        note="No number in this part of the run." if made.empty else "",
+        note=_("No number in this part of the run.") if made.empty else "",
         clipped=clipped(made, how) if look.clip else (),
     )
 

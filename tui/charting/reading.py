@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 from core.series import Columns
+from core.texts import _
 from tui.charting.catalogue import Chart, definition
 from tui.charting.look import Look
 from tui.charting.picture import slot_at
 from tui.charting.scale import figure, position
+from tui.charting.slots import Slot
 from tui.charting.sources import Drawing, Source
 from tui.charting.studio import Drawn
 from tui.text import clean
@@ -18,19 +20,31 @@ def reading(chart: Chart, made: Drawn, sources: tuple[Source, ...], look: Look) 
     """Position and values at the cursor, of every line; "" without a cursor."""
     if look.cursor is None:
         return ""
-    parts = [f"{clean(chart.title, 60)} at {place(look.cursor, sources, look)}"]
+    parts = [
+        _("{chart} at {place}").format(
+            chart=clean(chart.title, 60), place=place(look.cursor, sources, look)
+        )
+    ]
     for line, trace in zip(made.lines, made.traces, strict=True):
         slot = slot_at(trace.slots, look.cursor)
         if slot is None:
             continue
-        text = f"{mark_of(line, made)}{figure(slot.mean, 9) if slot.n else 'no number'}"
+        text = mark_of(line, made) + (figure(slot.mean, 9) if slot.n else _("no number"))
         if slot.n > 1 or (slot.n and slot.gaps):
-            text += f" ({figure(slot.low)} to {figure(slot.high)} in {slot.n}"
-            text += f", {slot.gaps} missing)" if slot.gaps else ")"
+            text += f" ({_range(slot)})"
         if slot.smooth is not None:
-            text += f" smooth {figure(slot.smooth, 9)}"
+            text += " " + _("smooth {value}").format(value=figure(slot.smooth, 9))
         parts.append(text)
     return "  ".join(parts)
+
+
+def _range(slot: Slot) -> str:
+    """What the points of one place reach from and to."""
+    low, high = figure(slot.low), figure(slot.high)
+    if slot.gaps:
+        told = _("{low} to {high} in {n}, {gaps} missing")
+        return told.format(low=low, high=high, n=slot.n, gaps=slot.gaps)
+    return _("{low} to {high} in {n}").format(low=low, high=high, n=slot.n)
 
 
 def definition_of(chart: Chart) -> str:
@@ -45,7 +59,7 @@ def bracketed(made: Drawn, sources: tuple[Source, ...], look: Look) -> str:
     if look.bracket is None or look.cursor is None:
         return ""
     first, last = sorted((look.bracket, look.cursor))
-    parts = [f"{position(first)} to {position(last)}:"]
+    parts = [_("{first} to {last}:").format(first=position(first), last=position(last))]
     for line in made.lines:
         offset = sources[line.source].offset(look.relative)
         data = line.series.columns
@@ -53,17 +67,22 @@ def bracketed(made: Drawn, sources: tuple[Source, ...], look: Look) -> str:
         if start == stop or not (all_of := data.merged(start, stop)).n:
             continue
         slope = trend(data.part(start, stop))
-        text = f"{mark_of(line, made)}mean {figure(all_of.mean, 9)}"
-        text += f" ({figure(all_of.low)} to {figure(all_of.high)} in {all_of.n})"
-        text += "" if slope is None else f" slope {figure(slope, 9)} a round"
-        parts.append(text)
+        text = _("mean {mean} ({low} to {high} in {n})").format(
+            mean=figure(all_of.mean, 9),
+            low=figure(all_of.low),
+            high=figure(all_of.high),
+            n=all_of.n,
+        )
+        if slope is not None:
+            text += " " + _("slope {slope} a round").format(slope=figure(slope, 9))
+        parts.append(mark_of(line, made) + text)
     return "  ".join(parts)
 
 
 def place(x: float, sources: tuple[Source, ...], look: Look) -> str:
     """The round, and with an axis that starts at the run, how far into the run."""
     offset = sources[0].offset(look.relative) if sources else 0.0
-    told = f"round {position(x + offset)}"
+    told = _("round {round}").format(round=position(x + offset))
     return f"{told} (+{position(x)})" if look.relative else told
 
 

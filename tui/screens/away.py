@@ -9,10 +9,13 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from core.away import Away
+from core.texts import _
 from tui import keys
-from tui.text import clean, duration
+from tui.text import clean, column, duration
 from tui.widgets.key_bar import KeyBar
 
+LABEL = 11
+"""Cells of the names before the lines."""
 SHOWN_INCIDENTS = 5
 
 
@@ -27,8 +30,9 @@ class AwayScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="question"):
-            yield Static("While you were away", classes="question", markup=False)
-            yield Static(Text(f"The last look was {duration(self._away.seconds)} ago."), id="cost")
+            yield Static(_("While you were away"), classes="question", markup=False)
+            ago = _("The last look was {time} ago.").format(time=duration(self._away.seconds))
+            yield Static(Text(ago), id="cost")
             yield Static(Text("\n".join(told(self._away))), id="away")
         yield KeyBar("card")
 
@@ -38,27 +42,36 @@ class AwayScreen(ModalScreen[None]):
 
 def told(away: Away) -> list[str]:
     """The lines of the card; plain text."""
-    lines = [f"Rounds     {away.rounds:,} more trained"]
+    rows = [(_("Rounds"), _("{n:,} more trained").format(n=away.rounds))]
     if away.reward_now is not None:
-        before = "" if away.reward_before is None else f"{away.reward_before:.3f} -> "
-        lines.append(f"Reward     {before}{away.reward_now:.3f} (mean of the last rounds)")
+        mean = _("{now:.3f} (mean of the last rounds)")
+        if away.reward_before is not None:
+            mean = _("{before:.3f} -> {now:.3f} (mean of the last rounds)")
+        rows.append((_("Reward"), mean.format(before=away.reward_before, now=away.reward_now)))
     counted = [
-        f"{count:+,} {name}"
-        for count, name in ((away.credited, "reward"), (away.votes, "votes"), (away.wins, "wins"))
+        name.format(n=count)
+        for count, name in (
+            (away.credited, _("{n:+,} reward")),
+            (away.votes, _("{n:+,} votes")),
+            (away.wins, _("{n:+,} wins")),
+        )
         if count is not None
     ]
     if counted:
-        lines.append(f"Credited   {', '.join(counted)}")
+        rows.append((_("Credited"), ", ".join(counted)))
     if away.restarts:
-        lines.append(f"Restarts   {away.restarts}")
+        rows.append((_("Restarts"), str(away.restarts)))
     if away.crashes:
-        lines.append(f"Crashes    {away.crashes} (the node, the machine or its power)")
+        crashes = _("{n} (the node, the machine or its power)").format(n=away.crashes)
+        rows.append((_("Crashes"), crashes))
     if not away.incidents:
-        lines.append("Incidents  none")
+        rows.append((_("Incidents"), _("none")))
     for position, line in enumerate(away.incidents[:SHOWN_INCIDENTS]):
-        head = "Incidents" if position == 0 else ""
-        often = f" ({line.count} times)" if line.count > 1 else ""
-        lines.append(f"{head:<11}{clean(line.what, 200)}{often}")
+        what = clean(line.what, 200)
+        if line.count > 1:
+            what = _("{what} ({n} times)").format(what=what, n=line.count)
+        rows.append((_("Incidents") if position == 0 else "", what))
     if len(away.incidents) > SHOWN_INCIDENTS:
-        lines.append(f"{'':<11}and {len(away.incidents) - SHOWN_INCIDENTS} more: press l")
-    return lines
+        more = _("and {n} more: press l").format(n=len(away.incidents) - SHOWN_INCIDENTS)
+        rows.append(("", more))
+    return [column(head, LABEL) + text for head, text in rows]

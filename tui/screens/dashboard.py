@@ -16,6 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Static, Tab, Tabs
 
 from core.state import NodeState
+from core.texts import _
 from tui import derive, draw_dashboard, draw_panes, keys
 from tui.log_buffer import LogBuffer
 from tui.text import clean
@@ -24,7 +25,7 @@ from tui.widgets.key_bar import KeyBar
 from tui.widgets.lines import Lines
 from tui.widgets.log_view import LogView
 
-PANES = {"charts": "Charts", "peers": "Peers", "rewards": "Rewards", "log": "Log"}
+PANES = {"charts": _("Charts"), "peers": _("Peers"), "rewards": _("Rewards"), "log": _("Log")}
 WIDE = (120, 32)
 """Columns and rows from which all panes are shown at once."""
 PACE_S = {"charts": 2.0, "log": 1.0, "peers": 1.0, "rewards": 1.0}
@@ -35,8 +36,8 @@ class Pane(VerticalScroll, can_focus=True):
     """A list that scrolls by arrows and by j and k."""
 
     BINDINGS = [
-        Binding("j", "scroll_down", "Down", show=False),
-        Binding("k", "scroll_up", "Up", show=False),
+        Binding("j", "scroll_down", _("Down"), show=False),
+        Binding("k", "scroll_up", _("Up"), show=False),
     ]
 
 
@@ -181,7 +182,7 @@ class Dashboard(Screen[None]):
         behind = self.query_one("#log-behind", Static)
         behind.display = tail.behind > 0
         if tail.behind:
-            behind.update(f"+{tail.behind} lines, End follows")
+            behind.update(_("+{behind} lines, End follows").format(behind=tail.behind))
 
     def _show_charts(self, state: NodeState) -> None:
         loss, reward = self.query_one("#loss-chart", Chart), self.query_one("#reward-chart", Chart)
@@ -204,7 +205,11 @@ class Dashboard(Screen[None]):
     def action_copy_peer_id(self) -> None:
         state: NodeState = self.app.state  # type: ignore[attr-defined]
         if state.node is None:
-            self.notify("The node has no peer id yet.", markup=False)
+            self.notify(_("The node has no peer id yet."), markup=False)
             return
         self.app.copy_to_clipboard(state.node.peer_id)
-        self.notify(f"Copied {clean(state.node.peer_id, 80)}", title="Peer id", markup=False)
+        self.notify(
+            _("Copied {peer_id}").format(peer_id=clean(state.node.peer_id, 80)),
+            title=_("Peer id"),
+            markup=False,
+        )

@@ -8,22 +8,35 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
-from core.rewards_words import COUNTERS
+from core.rewards_words import COUNTERS, NAMES
+from core.texts import _
 from tui import keys
 from tui.draw import Pen, line
 from tui.screens.reader import Reader
 from tui.widgets.lines import Lines
 
 WORDS = (
-    ("round", "one turn of the swarm: sample, share, train, record; the coordinator counts them"),
-    ("rollout", "one answer of a model to a task, with its tokens"),
-    ("group", "all answers to one task; the model learns from the differences inside a group"),
-    ("reward", "what an answer is worth, 0 to 1, decided by the task's own checker"),
-    ("trained", "rounds this node has finished"),
-    ("submitted", "rewards handed to the outbox, which keeps them until they are on the chain"),
-    ("confirmed", "rewards that the coordinator has, in a block that may still be reorganised"),
-    ("credited", "rewards that it has for good"),
-    *((name, COUNTERS[name]) for name in ("participation", "wins")),
+    (
+        _("round"),
+        _("one turn of the swarm: sample, share, train, record; the coordinator counts them"),
+    ),
+    (_("rollout"), _("one answer of a model to a task, with its tokens")),
+    (
+        _("group"),
+        _("all answers to one task; the model learns from the differences inside a group"),
+    ),
+    (_("reward"), _("what an answer is worth, 0 to 1, decided by the task's own checker")),
+    (_("trained"), _("rounds this node has finished")),
+    (
+        _("submitted"),
+        _("rewards handed to the outbox, which keeps them until they are on the chain"),
+    ),
+    (
+        _("confirmed"),
+        _("rewards that the coordinator has, in a block that may still be reorganised"),
+    ),
+    (_("credited"), _("rewards that it has for good")),
+    *((NAMES[name], COUNTERS[name]) for name in ("participation", "wins")),
 )
 
 
@@ -34,7 +47,7 @@ def help_text(view: object, width: int, pen: Pen) -> Text:
         for command in keys.commands(scope):
             _entry(text, (command.shown, 8), (command.title, 22), command.description, width, pen)
         text.append("\n")
-    text.append("Words\n", f"bold {pen.palette.accent}")
+    text.append(_("Words") + "\n", f"bold {pen.palette.accent}")
     for word, meaning in WORDS:
         _entry(text, (word, 15), ("", 0), meaning, width, pen)
     return text
@@ -56,7 +69,7 @@ def _entry(
 
 
 class HelpScreen(Reader):
-    TITLE_TEXT = "Help"
+    TITLE_TEXT = _("Help")
 
     def body(self) -> ComposeResult:
         with VerticalScroll(can_focus=False, classes="page"):

@@ -16,6 +16,7 @@ from textual.containers import Vertical
 from core.errors import WaggleError
 from core.state import NodeState
 from core.swarm.peer_reports import held_words
+from core.texts import _, many
 from tui import derive_peers as derive
 from tui import draw_network, draw_peers, keys
 from tui.derive_peer_details import about
@@ -43,10 +44,10 @@ class PeersScreen(SectionsScreen):
     KEY_SCOPE = "peers"
     BINDINGS = keys.bindings("peers")
     SECTIONS: ClassVar[dict[str, str]] = {
-        "peers": "Peers",
-        "gossip": "Gossip",
-        "network": "Network",
-        "quarantine": "Quarantine",
+        "peers": _("Peers"),
+        "gossip": _("Gossip"),
+        "network": _("Network"),
+        "quarantine": _("Quarantine"),
     }
     DEFAULT_CSS = """
     PeersScreen.-wide #sections {
@@ -100,7 +101,7 @@ class PeersScreen(SectionsScreen):
 
     def foot(self) -> ComposeResult:
         yield Lines(draw_peers.foot, id="peers-foot", classes="foot")
-        yield SearchLine("Search / ", "a part of a name or of a peer id")
+        yield SearchLine(_("Search /") + " ", _("a part of a name or of a peer id"))
 
     def on_unmount(self) -> None:
         self._fetcher.close()
@@ -144,7 +145,7 @@ class PeersScreen(SectionsScreen):
 
     def _draw(self) -> None:
         state, now = self.waggle.state, self.waggle.clock()
-        net_on, _ = self.waggle.enabled_rooms
+        net_on, _chain_on = self.waggle.enabled_rooms
         if self.in_view("peers"):
             self._draw_peers(state, now)
         if self.in_view("network"):
@@ -192,11 +193,15 @@ class PeersScreen(SectionsScreen):
         self.query_one("#peers-head", Lines).show(view)
         where, what = "", ""
         if self.section == "gossip":
-            where = f"+{self.feed.behind} messages" if self.feed.frozen else "following"
-            what = "End or f follows again" if self.feed.frozen else "f holds it still"
+            where = (
+                many("+{n} message", "+{n} messages", self.feed.behind).format(n=self.feed.behind)
+                if self.feed.frozen
+                else _("following")
+            )
+            what = _("End or f follows again") if self.feed.frozen else _("f holds it still")
         elif (row := self._chosen()) is not None:
             mover, now = self.mover(self.section), self.waggle.clock()
-            where = f"{mover.cursor + 1:,} of {mover.length:,}"
+            where = _("{here:,} of {all:,}").format(here=mover.cursor + 1, all=mover.length)
             held = state.quarantine.get(row.account) if self.section == "quarantine" else None
             what = row.peer_id if held is None else held_words(held, now // 60 * 60)
         self.query_one("#peers-foot", Lines).show((where, what))
@@ -260,7 +265,7 @@ class PeersScreen(SectionsScreen):
         self.action_show_section("peers")
         place = self._places.get(state.node.peer_id) if state.node is not None else None
         if place is None:
-            self.notify("This node is not among these rows.", markup=False)
+            self.notify(_("This node is not among these rows."), markup=False)
         else:
             self.table.go(place)
 
@@ -279,21 +284,21 @@ class PeersScreen(SectionsScreen):
 
     def action_details(self) -> None:
         if (row := self._chosen()) is None:
-            self.notify("Choose a peer first: 1 shows them.", markup=False)
+            self.notify(_("Choose a peer first: 1 shows them."), markup=False)
             return
         app, key = self.waggle, row.account
 
         def details() -> Details:
             now = self._by_account.get(key, row)
             lines = about(now, app.state, app.clock())
-            return Details(f"Peer {now.name}", lines, now.peer_id, "peer id")
+            return Details(_("Peer {name}").format(name=now.name), lines, now.peer_id, _("peer id"))
 
         self.app.push_screen(DetailsScreen(details))
 
     def action_copy(self) -> None:
         if (row := self._chosen()) is None:
-            self.notify("Choose a peer first: 1 shows them.", markup=False)
+            self.notify(_("Choose a peer first: 1 shows them."), markup=False)
             return
         self.app.copy_to_clipboard(row.peer_id)
         told = clean(row.peer_id, 120, self.waggle.ascii)
-        self.notify(f"Copied {told}", title="Peer id", markup=False)
+        self.notify(_("Copied {text}").format(text=told), title=_("Peer id"), markup=False)

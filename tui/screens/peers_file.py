@@ -8,6 +8,7 @@ from pathlib import Path
 from core.state import NodeState
 from core.swarm import board_file
 from core.swarm.leaderboard import Leader
+from core.texts import _
 from tui.derive_peers import ranked
 
 
@@ -34,7 +35,11 @@ def read_kept(wish: tuple[Path, Kept]) -> Kept:
     except FileNotFoundError:
         return Kept(None, known.swarm)
     except (OSError, ValueError) as error:
-        return Kept(None, known.swarm, problem=f"{path.name} cannot be read: {error}")
+        return Kept(
+            None,
+            known.swarm,
+            problem=_("{file} cannot be read: {error}").format(file=path.name, error=error),
+        )
 
 
 def swarm_of(state: NodeState) -> str:

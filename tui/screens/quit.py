@@ -8,6 +8,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from core.texts import _
 from tui import keys
 from tui.derive_stopping import stopping_cost
 from tui.draw import Pen, line
@@ -15,7 +16,7 @@ from tui.text import wrap
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.lines import Lines
 
-ASKS = "Quit Waggle?"
+ASKS = _("Quit Waggle?")
 KEYS_WIDTH = 7
 
 

@@ -18,6 +18,8 @@ from core.home import Home
 from core.rewards_check import Checked
 from core.rewards_facts import NOTHING, UNKNOWN, round_head
 from core.rewards_figures import Figures
+from core.rewards_words import NAMES
+from core.texts import _
 from tui import derive_rewards as derive
 from tui import draw_peers, draw_rewards, keys
 from tui.draw_facts import facts
@@ -33,8 +35,8 @@ from tui.widgets.table_search import SearchLine
 if TYPE_CHECKING:
     from tui.app import WaggleApp
 
-NO_TROUBLE = "No round is in trouble. f shows all again."
-CHECKING = "Asking the coordinator."
+NO_TROUBLE = _("No round is in trouble. f shows all again.")
+CHECKING = _("Asking the coordinator.")
 LAST_STAGE = 2**31
 
 
@@ -42,9 +44,9 @@ class RewardsScreen(SectionsScreen):
     KEY_SCOPE = "rewards"
     BINDINGS = keys.bindings("rewards")
     SECTIONS: ClassVar[dict[str, str]] = {
-        "ledger": "Ledger",
-        "counters": "Counters",
-        "about": "Queue and gas",
+        "ledger": _("Ledger"),
+        "counters": _("Counters"),
+        "about": _("Queue and gas"),
     }
     DEFAULT_CSS = """
     RewardsScreen #rewards-head { height: 2; }
@@ -89,7 +91,7 @@ class RewardsScreen(SectionsScreen):
 
     def foot(self) -> ComposeResult:
         yield Lines(draw_peers.foot, id="rewards-foot", classes="foot")
-        yield SearchLine("Round / ", "the number of a round", restrict=r"[0-9]{0,18}")
+        yield SearchLine(_("Round /") + " ", _("the number of a round"), restrict=r"[0-9]{0,18}")
 
     def on_unmount(self) -> None:
         self._reading.close()
@@ -135,7 +137,7 @@ class RewardsScreen(SectionsScreen):
         self._jump = None
         key = self.table.key
         if key is None or key[0] != wanted[0]:
-            self._say(UNKNOWN.format(wanted[0]))
+            self._say(UNKNOWN.format(round=wanted[0]))
 
     def _take_check(self, told: Checked) -> None:
         self._note = ""
@@ -144,12 +146,14 @@ class RewardsScreen(SectionsScreen):
             if counted is not None:
                 counted = replace(counted, owner=told.owner)
             self._read = replace(self._read, figures=replace(told.figures, counted=counted))
-        known = f"{len(told.there)} of {told.asked} open submissions are there already. "
-        self._say(
-            f"The coordinator is at round {told.round}. {known if told.asked else ''}"
-            f"Its counters are as of now.",
-            title="Asked",
-        )
+        said = _("The coordinator is at round {round}. Its counters are as of now.")
+        if told.asked:
+            said = _(
+                "The coordinator is at round {round}. {there} of {asked} open submissions are"
+                " there already. Its counters are as of now."
+            )
+        said = said.format(round=told.round, there=len(told.there), asked=told.asked)
+        self._say(said, title=_("Asked"))
         self._draw()
 
     # --- asking -------------------------------------------------------------------------------
@@ -191,7 +195,7 @@ class RewardsScreen(SectionsScreen):
 
     def _draw(self) -> None:
         state, now, read = self.waggle.state, self.waggle.clock(), self._read
-        _, chain_on = self.waggle.enabled_rooms
+        _net_on, chain_on = self.waggle.enabled_rooms
         self._figures = None
         if read is not None and read.figures is not None:
             self._figures = derive.live(read.figures, state, read.at)
@@ -215,10 +219,10 @@ class RewardsScreen(SectionsScreen):
         self.query_one("#rewards-head", Lines).show(view)
         where, what = "", ""
         if table.length:
-            where = f"{table.cursor + 1:,} of {table.length:,}"
+            where = _("{here:,} of {all:,}").format(here=table.cursor + 1, all=table.length)
             each = self._chosen()
             if each is not None:
-                what = derive.copied(each)[0] or each.status
+                what = derive.copied(each)[0] or NAMES.get(each.status, each.status)
         self.query_one("#rewards-foot", Lines).show((where, what))
 
     # --- what the keys do ---------------------------------------------------------------------
@@ -270,7 +274,7 @@ class RewardsScreen(SectionsScreen):
     def action_details(self) -> None:
         each = self._chosen()
         if each is None:
-            self._say("Choose a round first: 1 shows them.")
+            self._say(_("Choose a round first: 1 shows them."))
             return
         app, place, mine = self.waggle, self.table.key, each
 
@@ -286,12 +290,12 @@ class RewardsScreen(SectionsScreen):
 
     def action_copy(self) -> None:
         each = self._chosen()
-        text, what = derive.copied(each) if each is not None else ("", "transaction")
+        text, what = derive.copied(each) if each is not None else ("", _("transaction"))
         if not text:
-            self._say(f"There is no {what} yet.")
+            self._say(_("There is no {what} yet.").format(what=what))
             return
         self.app.copy_to_clipboard(text)
-        self._say(f"Copied {text}", title=what.capitalize())
+        self._say(_("Copied {text}").format(text=text), title=what.capitalize())
 
     def _say(self, text: str, title: str = "", severity: str = "information") -> None:
         told = clean(text, 600, self.waggle.ascii)

@@ -18,6 +18,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Tab, Tabs
 
+from core.texts import _
 from tui import derive_rollouts as derive
 from tui import draw_peers, draw_rollouts, keys
 from tui.derive_rollouts import FILTERS, Row
@@ -37,7 +38,7 @@ PACE_S = 1.0
 """Seconds between two drawings of news at least."""
 TITLE_ROOM = 6
 """Cells that the line around the title keeps."""
-NOTHING_CHOSEN = "There is no group yet."
+NOTHING_CHOSEN = _("There is no group yet.")
 
 
 class RolloutsScreen(Screen[None]):
@@ -92,7 +93,7 @@ class RolloutsScreen(Screen[None]):
         with VerticalScroll(id="rollouts-text", can_focus=False):
             yield Lines(draw_rollouts.group, id="rollouts-group")
         yield Lines(draw_peers.foot, id="rollouts-foot")
-        yield SearchLine("Search / ", "words of a task, an answer, a peer, a round")
+        yield SearchLine(_("Search /") + " ", _("words of a task, an answer, a peer, a round"))
         yield KeyBar(self.KEY_SCOPE)
 
     def on_mount(self) -> None:
@@ -158,10 +159,12 @@ class RolloutsScreen(Screen[None]):
         self.query_one("#rollouts-head", Lines).show(derive.head(self.waggle.state))
         where, what, title = "", "", ""
         if row is not None:
-            where = f"{table.cursor + 1:,} of {table.length:,}"
+            where = _("{here:,} of {all:,}").format(here=table.cursor + 1, all=table.length)
             what = row.event.peer_id
             pen = self.waggle.pen
-            title = pen.safe(f"Round {row.round}  {row.event.task}", 160)
+            title = pen.safe(
+                _("Round {round}  {task}").format(round=row.round, task=row.event.task), 160
+            )
             title = pen.fit(title, self.size.width - TITLE_ROOM)
         if self._find:
             where = f"{where}  '{clean(self._find, 40, self.waggle.ascii)}'".strip()
@@ -266,8 +269,8 @@ class RolloutsScreen(Screen[None]):
         if (row := self.row) is None:
             self._say(NOTHING_CHOSEN)
             return
-        title = f"Round {row.round}  {row.event.task}"
-        shown = Details(title, derive.details(row), derive.copied(row), "group")
+        title = _("Round {round}  {task}").format(round=row.round, task=row.event.task)
+        shown = Details(title, derive.details(row), derive.copied(row), _("group"))
         self.app.push_screen(DetailsScreen(lambda: shown))
 
     def action_copy(self) -> None:
@@ -275,7 +278,7 @@ class RolloutsScreen(Screen[None]):
             self._say(NOTHING_CHOSEN)
             return
         self.app.copy_to_clipboard(derive.copied(row))
-        self._say(f"Copied the group of {row.event.task}", "Rollouts")
+        self._say(_("Copied the group of {task}").format(task=row.event.task), _("Rollouts"))
 
     def _say(self, text: str, title: str = "") -> None:
         self.notify(clean(text, 200, self.waggle.ascii), title=title, markup=False)

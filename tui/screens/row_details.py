@@ -10,6 +10,7 @@ from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Static
 
+from core.texts import _
 from tui import keys
 from tui.draw_facts import Line, facts
 from tui.text import clean
@@ -76,8 +77,10 @@ class DetailsScreen(Screen[None]):
 
     def action_copy(self) -> None:
         if not self._shown.copied:
-            self.notify(f"There is no {self._shown.what} yet.", markup=False)
+            self.notify(_("There is no {what} yet.").format(what=self._shown.what), markup=False)
             return
         self.app.copy_to_clipboard(self._shown.copied)
         told = clean(self._shown.copied, 120, self.app.ascii)  # type: ignore[attr-defined]
-        self.notify(f"Copied {told}", title=self._shown.what.capitalize(), markup=False)
+        self.notify(
+            _("Copied {text}").format(text=told), title=self._shown.what.capitalize(), markup=False
+        )

@@ -18,6 +18,7 @@ from core.config import Effective, value_of
 from core.errors import WaggleError
 from core.home import Home
 from core.settings_edit import Saved
+from core.texts import _
 from tui import derive_settings, keys
 from tui.derive_settings import Row, editable
 from tui.draw_settings import About, Head, about_text, head_text
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
 
 FILE_S = 20.0
 MAX_UNDO = 100
-NEVER = "A secret is never copied."
-NOT_SET = "That one is not in config.yaml: there is nothing to take out."
-NOTHING = "Nothing was changed here yet."
+NEVER = _("A secret is never copied.")
+NOT_SET = _("That one is not in config.yaml: there is nothing to take out.")
+NOTHING = _("Nothing was changed here yet.")
 
 
 class SettingsScreen(Screen[None]):
@@ -157,7 +158,7 @@ class SettingsScreen(Screen[None]):
 
     def action_search(self) -> None:
         self.set_class(True, "-typing")
-        self._line.open("Search /", self._search, "words of a name, value, origin or meaning")
+        self._line.open(_("Search /"), self._search, _("words of a name, value, origin or meaning"))
 
     def action_edit(self) -> None:
         row = self.list.row
@@ -166,7 +167,7 @@ class SettingsScreen(Screen[None]):
         values = row.choices
         if row.key == "console.theme":
             values = settings_live.themes_of(self._app)
-        hint = "what is there is not shown; type all of it anew" if row.hidden else row.kind
+        hint = _("what is there is not shown; type all of it anew") if row.hidden else row.kind
         text = editable(row, self._now)
         self.set_class(True, "-typing")
         self._line.open(row.name, text, hint, row.key, values, row.secret)
@@ -239,14 +240,17 @@ class SettingsScreen(Screen[None]):
     def _told(self, key: str, value: Any, changed: bool) -> str:
         row = next(row for row in self._rows if row.key == key)
         if not changed:
-            return NOT_SET if value is None else f"{key} is already so in {self._home.config}."
-        what = "taken out of" if value is None else "written to"
-        told = f"{key} is {what} {self._home.config}."
+            if value is None:
+                return NOT_SET
+            return _("{key} is already so in {file}.").format(key=key, file=self._home.config)
+        done = _("{key} is written to {file}.")
+        if value is None:
+            done = _("{key} is taken out of {file}.")
         if row.overridden and value is not None:
-            return f"{told} {row.overridden} still wins over it."
-        if row.live:
-            return f"{told} It counts now."
-        return f"{told} It counts from the node's next start."
+            then = _("{origin} still wins over it.").format(origin=row.overridden)
+        else:
+            then = _("It counts now.") if row.live else _("It counts from the node's next start.")
+        return f"{done.format(key=key, file=self._home.config)} {then}"
 
     def action_reset(self) -> None:
         if (row := self.list.row) is not None:  # in the file perhaps, though a flag wins over it
@@ -265,7 +269,7 @@ class SettingsScreen(Screen[None]):
             self._undo.pop()
             self._take(now)
             self._refresh(saved.key)
-            self._say(f"{saved.key} is as it was before.")
+            self._say(_("{key} is as it was before.").format(key=saved.key))
 
         self._work(work, done)
 
@@ -279,7 +283,7 @@ class SettingsScreen(Screen[None]):
         value = value_of(self._now.config, row.key)
         text = value if isinstance(value, str) else json.dumps(value)
         self.app.copy_to_clipboard(f"{row.key}={text}")
-        self._say(f"Copied {row.key}=...")
+        self._say(_("Copied {key}=...").format(key=row.key))
 
     def _work(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
         """One change at a time; what goes wrong is said below the list."""

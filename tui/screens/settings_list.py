@@ -9,13 +9,14 @@ from rich.style import Style
 from textual import events
 from textual.message import Message
 
+from core.texts import _
 from tui.derive_settings import Heading, Line, Row
 from tui.widgets.table_rows import Piece, RowsWidget
 
 NAME = 24
 ORIGIN = 12
-WAITS = "at restart"
-WINS = "wins"
+WAITS = _("at restart")
+WINS = _("wins")
 
 
 class SettingsList(RowsWidget):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.config import Effective
 from core.errors import ConfigError
+from core.texts import _
 from tui.glyphs import UNICODE, glyphs
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ def require_theme(app: WaggleApp, name: str) -> None:
     """ConfigError for a theme that there is not."""
     if name not in app.available_themes:
         raise ConfigError(
-            f"There is no theme {name[:60]!r}", "", f"Known are {', '.join(themes_of(app))}"
+            _("There is no theme {name!r}").format(name=name[:60]),
+            "",
+            _("Known are {themes}").format(themes=", ".join(themes_of(app))),
         )
 
 

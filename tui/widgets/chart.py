@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 from textual import events
 
+from core.texts import _
 from tui.draw import Pen, line, note
 from tui.plot import MIN_HEIGHT, MIN_WIDTH, plot
 from tui.text import number
@@ -33,9 +34,9 @@ def chart(view: ChartView, width: int, pen: Pen, height: int, color: bool) -> Te
     text = legend(view, width, pen)
     text.append("\n")
     if view.empty:
-        text.append_text(note("The first finished round draws the first point.", width, pen))
+        text.append_text(note(_("The first finished round draws the first point."), width, pen))
     elif width < MIN_WIDTH or height - 1 < MIN_HEIGHT:
-        text.append_text(note("Too small for a chart.", width, pen))
+        text.append_text(note(_("Too small for a chart."), width, pen))
     else:
         text.append_text(plot(view, width, height - 1, pen, color))
     return text

@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from core.texts import _
 from tui.glyphs import UNICODE, Glyphs
 from tui.text import clean, fit
 
@@ -38,8 +39,8 @@ class Choices(Widget, can_focus=True):
     }
     """
     BINDINGS = [
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("up,k", "move(-1)", "Up", show=False),
+        Binding("down,j", "move(1)", _("Down"), show=False),
+        Binding("up,k", "move(-1)", _("Up"), show=False),
     ]
     index: reactive[int] = reactive(0, layout=True)
 

@@ -16,6 +16,7 @@ from textual.binding import Binding
 from textual.strip import Strip
 from textual.widget import Widget
 
+from core.texts import _
 from tui.draw import Pen
 from tui.log_buffer import MAX_LINES, Entry, LogBuffer
 from tui.text import clean
@@ -55,12 +56,12 @@ class LogView(Widget, can_focus=True):
     LogView { height: 1fr; width: 1fr; }
     """
     BINDINGS = [
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("home,g", "move(-1000000)", "Top", show=False),
-        Binding("end,G", "move(1000000)", "Follow", show=False),
+        Binding("down,j", "move(1)", _("Down"), show=False),
+        Binding("up,k", "move(-1)", _("Up"), show=False),
+        Binding("pagedown", "page(1)", _("Page down"), show=False),
+        Binding("pageup", "page(-1)", _("Page up"), show=False),
+        Binding("home,g", "move(-1000000)", _("Top"), show=False),
+        Binding("end,G", "move(1000000)", _("Follow"), show=False),
     ]
 
     def __init__(self, buffer: LogBuffer, id: str | None = None) -> None:

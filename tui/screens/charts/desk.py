@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from core.series import Series
+from core.texts import _
 from tui.charting.catalogue import Chart, charts
 from tui.charting.dots import Signs
 from tui.charting.filtering import Filtered, filtered
@@ -23,9 +24,9 @@ from tui.charting.window import Extent
 from tui.screens.charts.texts import Foot, Head
 from tui.widgets.chart_grid import Shape, shape
 
-NO_DATA = "The first finished round draws the first point."
-HINT = "Left and right move the cursor, Space keeps a place, ? lists all keys."
-NO_MATCH = "No chart matches this filter. Esc in the filter line shows all again."
+NO_DATA = _("The first finished round draws the first point.")
+HINT = _("Left and right move the cursor, Space keeps a place, ? lists all keys.")
+NO_MATCH = _("No chart matches this filter. Esc in the filter line shows all again.")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.look = Look()
-        self.sources: tuple[Source, ...] = (Source("this run", "", {}),)
+        self.sources: tuple[Source, ...] = (Source(_("this run"), "", {}),)
         self._studio = Studio()
         self._names: tuple[str, ...] = ()
         self._all: tuple[Chart, ...] = ()
@@ -56,7 +57,7 @@ class Desk:
         """The series of the run under way; whether they are others than before."""
         if series is self.sources[0].series:
             return False
-        self.sources = (source("this run", "", series), *self.sources[1:])
+        self.sources = (source(_("this run"), "", series), *self.sources[1:])
         return True
 
     def compare(self, earlier: Sequence[Source]) -> None:

@@ -9,6 +9,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Label
 
+from core.texts import _
 from tui import keys
 from tui.charting.filtering import MAX_PATTERN
 from tui.widgets.field import SafeInput
@@ -35,9 +36,9 @@ class FilterLine(Horizontal):
         closed: bool = False
 
     def compose(self) -> ComposeResult:
-        yield Label("Filter / ", markup=False)
+        yield Label(_("Filter /") + " ", markup=False)
         line = SafeInput(
-            placeholder="a regular expression: reward|loss", compact=True, max_length=MAX_PATTERN
+            placeholder=_("a regular expression: reward|loss"), compact=True, max_length=MAX_PATTERN
         )
         line.cursor_blink = False
         yield line

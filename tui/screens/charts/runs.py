@@ -11,6 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from core.history import Run
+from core.texts import _, many
 from tui import keys
 from tui.charting.scale import figure
 from tui.draw import Pen, line, note
@@ -31,7 +32,7 @@ def runs_text(view: tuple[tuple[Run, ...], int, frozenset[int]], width: int, pen
     """One run a row: chosen or not, when, which rounds, how it ended, which model."""
     runs, here, chosen = view
     if not runs:
-        return note("This node has no earlier training run with a finished round.", width, pen)
+        return note(_("This node has no earlier training run with a finished round."), width, pen)
     top = min(max(here - VISIBLE // 2, 0), max(len(runs) - VISIBLE, 0))
     text = line()
     for position, run in enumerate(runs[top : top + VISIBLE], top):
@@ -39,15 +40,19 @@ def runs_text(view: tuple[tuple[Run, ...], int, frozenset[int]], width: int, pen
         last = run.series["reward/own"].last if "reward/own" in run.series else None
         parts = [
             f"{sign} {label_of(run)}",
-            f"{count(run.rounds):>6s} rounds",
-            "reward " + ("-" if last is None else figure(last, 6)).ljust(6),
+            many("{count} round", "{count} rounds", run.rounds).format(
+                count=f"{count(run.rounds):>6s}"
+            ),
+            _("reward {value}").format(value=f"{'-' if last is None else figure(last, 6):<6s}"),
             pen.safe(run.model.rstrip("/").rsplit("/", 1)[-1], 60),
         ]
         row = pen.fit("  ".join(parts), width)
         text.append("\n" if position > top else "")
         text.append(row, f"bold {pen.palette.accent}" if position == here else "")
     if len(runs) > VISIBLE:
-        text.append(f"\n{here + 1} of {len(runs)}", pen.palette.muted)
+        text.append(
+            "\n" + _("{here} of {all}").format(here=here + 1, all=len(runs)), pen.palette.muted
+        )
     return text
 
 
@@ -64,9 +69,11 @@ class RunsScreen(ModalScreen[frozenset[int] | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="question"):
-            yield Static("Compare with earlier training runs", classes="question", markup=False)
+            yield Static(_("Compare with earlier training runs"), classes="question", markup=False)
             yield Static(
-                f"Up to {MOST}. Rounds are then counted from the start of each run.",
+                _("Up to {most}. Rounds are then counted from the start of each run.").format(
+                    most=MOST
+                ),
                 classes="about",
                 markup=False,
             )
@@ -87,7 +94,7 @@ class RunsScreen(ModalScreen[frozenset[int] | None]):
         if not self._runs:
             return
         if self._here not in self._chosen and len(self._chosen) >= MOST:
-            self.notify(f"At most {MOST} at once.", markup=False)
+            self.notify(_("At most {most} at once.").format(most=MOST), markup=False)
             return
         self._chosen = self._chosen ^ {self._here}
         self._show()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.home import Home, atomic_write
+from core.texts import _
 from tui.charting import svg, tables
 from tui.charting.catalogue import Chart
 from tui.charting.look import Look
@@ -20,7 +21,7 @@ def exported(
     if ending == "csv":
         return tables.table(charts, sources, look)
     day = time.strftime("%d %B %Y %H:%M", time.localtime(now))
-    return svg.picture(charts, sources, look, f"Waggle charts, {day}")
+    return svg.picture(charts, sources, look, _("Waggle charts, {day}").format(day=day))
 
 
 def export_path(home: Home, ending: str, now: float) -> Path:

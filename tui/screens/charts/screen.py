@@ -23,6 +23,7 @@ from textual.worker import get_current_worker
 
 from core.errors import WaggleError
 from core.history import Run, read_runs
+from core.texts import _, many
 from tui import keys
 from tui.charting import ink, window
 from tui.charting.dots import signs
@@ -167,7 +168,7 @@ class ChartsScreen(Screen[None]):
     def action_zoom_bracket(self) -> None:
         look = self._desk.look
         if look.bracket is None or look.cursor is None or look.bracket == look.cursor:
-            self._say("Space keeps a place; move the cursor from there, then zoom.")
+            self._say(_("Space keeps a place; move the cursor from there, then zoom."))
             return
         self._look(
             replace(look, window=window.between(look.bracket, look.cursor, self._desk.extent))
@@ -268,8 +269,10 @@ class ChartsScreen(Screen[None]):
             told = f"{error.what}: {error.why}. {error.next_step}"
             self._later(worker, partial(self._say, told))
             return
-        told = f"{len(shown)} chart{'s'[: len(shown) != 1]} in {path}"
-        self._later(worker, partial(self._say, told, f"Exported {ending.upper()}"))
+        told = many("{n} chart in {path}", "{n} charts in {path}", len(shown))
+        title = _("Exported {format}").format(format=ending.upper())
+        told = told.format(n=len(shown), path=path)
+        self._later(worker, partial(self._say, told, title))
 
     def _later(self, worker: Any, callback: Callable[[], None]) -> None:
         """Back on the thread of the screen, if it is still wanted there."""
@@ -279,7 +282,7 @@ class ChartsScreen(Screen[None]):
     def action_copy(self) -> None:
         text = str(self.query_one("#charts-foot", Lines).view or "")
         self.app.copy_to_clipboard(text)
-        self._say(text, "Copied")
+        self._say(text, _("Copied"))
 
     def _say(self, text: str, title: str = "") -> None:
         self.notify(clean(text, 600, self.waggle.ascii), title=title, timeout=8, markup=False)

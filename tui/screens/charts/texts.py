@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 
+from core.texts import _
 from tui.charting.look import Look
 from tui.charting.scale import position
 from tui.charting.window import Extent
@@ -37,43 +38,54 @@ def head(view: Head, width: int, pen: Pen) -> Text:
     look = view.look
     parts = []
     if look.filter:
-        parts.append(f"filter {pen.safe(look.filter, 40)}: {view.many} of {view.all}")
+        parts.append(
+            _("filter {filter}: {n} of {all}").format(
+                filter=pen.safe(look.filter, 40), n=view.many, all=view.all
+            )
+        )
     if view.problem:
         parts.append(pen.safe(view.problem, 80))
     if view.many:
-        here = f"{view.first}-{view.last}" if view.last > view.first else f"chart {view.first}"
+        here = (
+            f"{view.first}-{view.last}"
+            if view.last > view.first
+            else _("chart {n}").format(n=view.first)
+        )
         if not look.filter:
-            parts.append(f"{here} of {view.many}")
+            parts.append(_("{here} of {all}").format(here=here, all=view.many))
         elif view.last - view.first + 1 < view.many:
             parts.append(here)
         parts.append(window(view))
     if look.weight:
-        parts.append(f"smoothing {look.weight:g}")
+        parts.append(_("smoothing {weight:g}").format(weight=look.weight))
     if look.log:
-        parts.append("log")
+        parts.append(_("log", "a scale"))
     if look.clip:
-        parts.append("without outliers")
+        parts.append(_("without outliers"))
     if look.relative != bool(view.runs):
-        parts.append("from the start of the run" if look.relative else "as the swarm counts")
+        parts.append(_("from the start of the run") if look.relative else _("as the swarm counts"))
     if view.runs:
-        parts.append("with " + ", ".join(pen.safe(run, 40) for run in view.runs))
+        parts.append(_("with {runs}").format(runs=", ".join(pen.safe(r, 40) for r in view.runs)))
     text = line()
-    text.append(" Charts ", f"bold {pen.palette.accent}")
+    text.append(" " + _("Charts") + " ", f"bold {pen.palette.accent}")
     between = f" {pen.glyphs.dot} "
     body = between.join(parts)
-    text.append(" " + pen.fit(body, width - cell_len(" Charts ") - 2), pen.palette.label)
+    text.append(" " + pen.fit(body, width - cell_len(text.plain) - 2), pen.palette.label)
     return text
 
 
 def window(view: Head) -> str:
     first, last = view.span
     plus = "+" if view.look.relative else ""
-    told = f"rounds {plus}{position(first)} to {plus}{position(last)}"
+    told = _("rounds {first} to {last}").format(
+        first=plus + position(first), last=plus + position(last)
+    )
     if view.look.window.whole:
         return told
     share = 100 * (last - first) / max(view.whole[1] - view.whole[0], 1.0)
-    still = "" if view.look.window.follows else ", standing still"
-    return f"{told} ({share:.0f} %{still})"
+    if view.look.window.follows:
+        return f"{told} ({share:.0f} %)"
+    return _("{rounds} ({share:.0f} %, standing still)").format(rounds=told, share=share)
 
 
 @dataclass(frozen=True)

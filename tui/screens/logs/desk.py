@@ -23,6 +23,7 @@ from core.logfiles.scan import LEVELS
 from core.logfiles.search import Search
 from core.logfiles.stream import logs_of
 from core.logfiles.timeline import Place
+from core.texts import _
 from tui.screens.logs.frame import Frame
 from tui.screens.logs.rounds import spot_of_round, spot_of_time
 from tui.screens.logs.rows import Row, moment_of
@@ -111,7 +112,7 @@ class Desk:
             except Exception:
                 # A screen that shows the log must not be what ends; the cause goes to the log.
                 logger.exception("the log screen could not do that")
-                self._said = "This did not work; the log has the cause."
+                self._said = _("This did not work; the log has the cause.")
             self._took_s = time.monotonic() - began
         self.index.close()
         self.search.close()
@@ -193,12 +194,12 @@ class Desk:
     def match(self, step: int) -> None:
         """The next match below the cursor, or above it for -1."""
         if self.pages.filter.searched is None:
-            self.say("Search for something first: /")
+            self.say(_("Search for something first: /"))
             return
         at = self.window.spot
         spot = self.pages.match(at, step) if at else None
         if spot is None:
-            self.say("No match further down." if step > 0 else "No match further up.")
+            self.say(_("No match further down.") if step > 0 else _("No match further up."))
         else:
             self.window.hold()
             self.window.go(spot, middle=True)

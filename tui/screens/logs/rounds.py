@@ -8,6 +8,7 @@ from core.home import Home
 from core.journal import Journal
 from core.logfiles.pages import Pages, Spot, Unknown
 from core.logfiles.segment import stamp_of
+from core.texts import _
 from tui.screens.logs.window import Window
 
 EARLIER_S = 0.5
@@ -36,10 +37,10 @@ def spot_of_round(window: Window, home: Home, round_: int) -> Spot | str | None:
     except StorageError as error:
         return str(error)
     if moment is None:
-        return f"The journal has no round {round_}."
+        return _("The journal has no round {round}.").format(round=round_)
     start = spot_of_time(window.pages, moment - EARLIER_S)
     spot = start
-    for _ in range(NEAR):
+    for _step in range(NEAR):
         group = window.pages.group(spot) if spot else None
         if spot is None or group is None:
             break

@@ -9,6 +9,7 @@ from rich.cells import chop_cells
 
 from core.logfiles.entry import Entry
 from core.logfiles.pattern import Pattern
+from core.texts import _, many
 from tui.text import clean
 
 LEAD = 9 + 6
@@ -50,7 +51,8 @@ def rows_of(entry: Entry, look: Look, opened: bool, chosen: bool, hinted: bool) 
     """The first row carries time, level and log. hinted: the cause of the error is told below."""
     dots = "..." if look.ascii else "…"
     text = _safe(entry.text, look)
-    cut = f"{dots} {entry.cut:,} bytes more" if entry.cut else ""
+    cut = many("{dots} {n:,} byte more", "{dots} {n:,} bytes more", entry.cut) if entry.cut else ""
+    cut = cut.format(dots=dots, n=entry.cut)
     spans = look.pattern.spans(text) if look.pattern and entry.hit else ()
     # What is searched for must be seen, also in the folded part of an entry.
     inside = chosen and entry.hit and not spans and bool(entry.tail)
@@ -83,7 +85,9 @@ def rows_of(entry: Entry, look: Look, opened: bool, chosen: bool, hinted: bool) 
             spans = look.pattern.spans(part) if look.pattern and entry.hit else ()
             rows.append(Row("more", part, spans, level=entry.level, chosen=chosen))
         if len(more) > MAX_ROWS:
-            rows.append(Row("more", f"{dots} {len(more) - MAX_ROWS} more rows", chosen=chosen))
+            n = len(more) - MAX_ROWS
+            left = many("{dots} {n} more row", "{dots} {n} more rows", n).format(dots=dots, n=n)
+            rows.append(Row("more", left, chosen=chosen))
     if hinted and entry.hint is not None:
         told = f"{entry.hint.cause}: {entry.hint.next_step}"
         parts = textwrap.wrap(told, max(20, room)) if shown or chosen else [told]
@@ -104,7 +108,7 @@ def moment_of(stamp: int) -> str:
     """`2026-11-25 18:48:24.067` of YYYYMMDDhhmmssmmm."""
     digits = f"{stamp:017d}"
     day = f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}"
-    return f"{day} {clock_of(stamp)}.{digits[14:]}" if stamp else "no time"
+    return f"{day} {clock_of(stamp)}.{digits[14:]}" if stamp else _("no time")
 
 
 def _safe(text: str, look: Look) -> str:
@@ -119,8 +123,12 @@ def _note(entry: Entry, shown: bool, dots: str, look: Look) -> str:
     parts = []
     if entry.repeats > 1:
         times = "x" if look.ascii else "×"
-        parts.append(f"({times} {entry.repeats:,} until {clock_of(entry.until)})")
+        parts.append(
+            _("({times} {repeats:,} until {until})").format(
+                times=times, repeats=entry.repeats, until=clock_of(entry.until)
+            )
+        )
     if entry.tail and not shown:
-        lines = f"{len(entry.tail) + 1} lines"
+        lines = _("{tail} lines").format(tail=len(entry.tail) + 1)
         parts.append(f"{dots} {_safe(entry.summary, look)[:200]} ({lines})")
     return " ".join(parts)

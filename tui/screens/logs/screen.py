@@ -15,6 +15,7 @@ from textual.screen import Screen
 from core.errors import ConfigError
 from core.logfiles.entry import raw_text
 from core.logfiles.when import EXAMPLES, when
+from core.texts import _
 from tui import draw_logs, keys
 from tui.screens.logs.desk import Command, Desk
 from tui.screens.logs.frame import Frame
@@ -27,9 +28,9 @@ from tui.widgets.log_prompt import LogPrompt
 if TYPE_CHECKING:
     from tui.app import WaggleApp
 
-SEARCH = "Search /"
-SEARCH_HINT = "a regular expression: refused|timed out"
-MOMENT = "Go to"
+SEARCH = _("Search /")
+SEARCH_HINT = _("a regular expression: refused|timed out")
+MOMENT = _("Go to")
 OPENERS = {
     key: command.action
     for command in keys.commands("logs")
@@ -220,7 +221,7 @@ class LogsScreen(Screen[None]):
 
     def _copied(self, text: str) -> None:
         self.waggle.copy_to_clipboard(text)
-        self.notify(clean(text, 200, self.waggle.ascii), title="Copied", markup=False)
+        self.notify(clean(text, 200, self.waggle.ascii), title=_("Copied"), markup=False)
 
     # --- mouse --------------------------------------------------------------------------------
 

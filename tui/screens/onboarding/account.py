@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from core.errors import WaggleError
 from core.schema import ChainSection
+from core.texts import _
 from tui.screens.onboarding import credentials, looking
 from tui.screens.onboarding.asking import ask
 from tui.screens.onboarding.card import WARN, Card, card_text
@@ -25,25 +26,28 @@ from tui.widgets.field import Field
 from tui.widgets.lines import Lines
 
 OWN = (
-    Choice("keep", "Use the account of this home"),
-    Choice("new", "Make one with a recovery phrase, shown once"),
-    Choice("import", "Import a key or recovery phrase"),
-    Choice("keystore", "Import a keystore file"),
+    Choice("keep", _("Use the account of this home")),
+    Choice("new", _("Make one with a recovery phrase, shown once")),
+    Choice("import", _("Import a key or recovery phrase")),
+    Choice("keystore", _("Import a keystore file")),
 )
 ELSEWHERE = (
-    Choice("login", "Use a login proxy, which signs for this node"),
-    Choice("read-only", "None: follow the rounds, submit nothing"),
+    Choice("login", _("Use a login proxy, which signs for this node")),
+    Choice("read-only", _("None: follow the rounds, submit nothing")),
 )
 WHY = {
-    "keep": "It signs rewards and votes. One that you lock is asked for at each start.",
-    "new": "Twelve words on paper bring the account back, on any machine and in any wallet.",
-    "import": "Never shown. The account that is here now is kept beside it.",
-    "keystore": "Ethereum keystore v3, of any wallet. The account here now is kept beside it.",
-    "login": "RL-Swarm's modal-login, or `waggle swarm serve --login-proxy`. Its ORG_ID is found by"
-    " itself where one signed in on this machine.",
-    "read-only": "The node trains along; nobody counts what it does.",
+    "keep": _("It signs rewards and votes. One that you lock is asked for at each start."),
+    "new": _("Twelve words on paper bring the account back, on any machine and in any wallet."),
+    "import": _("Never shown. The account that is here now is kept beside it."),
+    "keystore": _("Ethereum keystore v3, of any wallet. The account here now is kept beside it."),
+    "login": _(
+        "RL-Swarm's modal-login, or `waggle swarm serve --login-proxy`. Its ORG_ID is found by"
+        " itself where one signed in on this machine."
+    ),
+    "read-only": _("The node trains along; nobody counts what it does."),
 }
-BESIDE = "what lies beside it: a restart needs no keyboard"
+COORDINATOR, LOGIN = _("coordinator"), _("login")
+BESIDE = _("what lies beside it: a restart needs no keyboard")
 FIELDS = {
     "keep": ("lock", "again"),
     "new": ("lock", "again"),
@@ -58,8 +62,8 @@ SECRETS = ("secret", "password", "lock", "again")
 
 
 class AccountStep(Step):
-    NAME = "Account"
-    QUESTION = "Which account does the work of this node count for?"
+    NAME = _("Account")
+    QUESTION = _("Which account does the work of this node count for?")
 
     def fields(self) -> ComposeResult:
         yield Lines(card_text, id="card")
@@ -68,15 +72,19 @@ class AccountStep(Step):
         yield Choices(choices, chosen, self.glyphs, id="account")
         yield Static(id="why", classes="about", markup=False)
         with Vertical(id="typed"):
-            yield Field("Key or phrase", "", "64 hex digits, or 12 to 24 words", True, "secret")
-            yield Field("Keystore file", self.kept("keystore"), "~/keystore.json", id="keystore")
-            yield Field("Its password", secret=True, id="password")
-            yield Field("Lock with passphrase", "", "none, or a passphrase of yours", True, "lock")
-            yield Field("The same again", secret=True, id="again")
-            yield Field("Login proxy URL", self.draft.login_url, id="login")
+            yield Field(
+                _("Key or phrase"), "", _("64 hex digits, or 12 to 24 words"), True, "secret"
+            )
+            yield Field(_("Keystore file"), self.kept("keystore"), "~/keystore.json", id="keystore")
+            yield Field(_("Its password"), secret=True, id="password")
+            yield Field(
+                _("Lock with passphrase"), "", _("none, or a passphrase of yours"), True, "lock"
+            )
+            yield Field(_("The same again"), secret=True, id="again")
+            yield Field(_("Login proxy URL"), self.draft.login_url, id="login")
             folder = self.draft.login_data
-            yield Field("Folder of the login", folder, "~/rl-swarm and the like", id="data")
-            yield Field("ORG_ID", "", "as found there, or in the environment", True, "org")
+            yield Field(_("Folder of the login"), folder, _("~/rl-swarm and the like"), id="data")
+            yield Field("ORG_ID", "", _("as found there, or in the environment"), True, "org")
 
     def on_mount(self) -> None:
         self._account: Account | None = None
@@ -109,11 +117,11 @@ class AccountStep(Step):
         rows: Card = ()
         if self.chosen not in ("login", "read-only"):
             mine = self._account
-            address = mine.address if mine else self.draft.address or "making an account"
-            rows = (("address", address),)
+            address = mine.address if mine else self.draft.address or _("making an account")
+            rows = ((_("address"), address),)
             if mine is not None:
-                how = "your passphrase, asked for at each start" if mine.locked else BESIDE
-                rows += (("opened by", how), ("copy", mine.copy))
+                how = _("your passphrase, asked for at each start") if mine.locked else BESIDE
+                rows += ((_("opened by"), how), (_("copy"), mine.copy))
         for card in self.query("#card").results(Lines):
             card.show(rows + self._told)
 
@@ -122,9 +130,9 @@ class AccountStep(Step):
         try:
             await self._ensure()
             if self.draft.joins and self.chosen == "keep":
-                self._told = (("coordinator", "asking whose this peer is there"),)
+                self._told = ((COORDINATOR, _("asking whose this peer is there")),)
                 self._show()
-                _, self._told = await self._registered(ask, self.draft.address)
+                self._told = (await self._registered(ask, self.draft.address))[1]
             elif self.chosen == "login":
                 self._told = await self._login_known()
         except WaggleError as error:
@@ -149,14 +157,17 @@ class AccountStep(Step):
         work = lambda: looking.owner_of(target, peer_id)  # noqa: E731
         owner = await by(work, looking.LOOK_S)
         well, words = looking.owner_told(owner, mine, login)
-        return owner, (("coordinator" if well else WARN, words),)
+        return owner, ((COORDINATOR if well else WARN, words),)
 
     async def _login_known(self) -> Card:
         data, org = self.value("data"), self.secret("org").strip()
         known = await ask(lambda: looking.login_known(data, org), looking.LOOK_S)
         if known is None:
-            return (("login", "no ORG_ID is found on this machine yet"),)
-        return (("login", f"ORG_ID from {known.source}"), ("acts for", known.account or "not told"))
+            return ((LOGIN, _("no ORG_ID is found on this machine yet")),)
+        return (
+            (LOGIN, _("ORG_ID from {source}").format(source=known.source)),
+            (_("acts for"), known.account or _("not told")),
+        )
 
     # --- Enter --------------------------------------------------------------------------------
 
@@ -180,7 +191,7 @@ class AccountStep(Step):
             await self._accept_login()
         elif chosen == "keep":
             if lock or again:
-                await self._made("Locking it", lambda: credentials.lock(home, lock, again))
+                await self._made(_("Locking it"), lambda: credentials.lock(home, lock, again))
                 return None
             if self.draft.joins:
                 await self._check(self.draft.address, login=False)
@@ -189,17 +200,17 @@ class AccountStep(Step):
             phrase = await ask(credentials.new_phrase, KEYS_TIMEOUT_S)
             if await self.app.push_screen_wait(PhraseScreen(phrase)):
                 make = lambda: credentials.import_secret(home, phrase, lock, again)  # noqa: E731
-                await self._made("Making the account", make)
+                await self._made(_("Making the account"), make)
             return None
         elif chosen == "import":
             secret = self.secret("secret")
             bring = lambda: credentials.import_secret(home, secret, lock, again)  # noqa: E731
-            await self._made("Opening it", bring)
+            await self._made(_("Opening it"), bring)
             return None
         elif chosen == "keystore":
             path, password = self.value("keystore"), self.secret("password")
             await self._made(
-                "Opening the keystore",
+                _("Opening the keystore"),
                 lambda: credentials.import_keystore(home, path, password, lock, again),
             )
             return None
@@ -214,24 +225,26 @@ class AccountStep(Step):
 
     async def _accept_login(self) -> None:
         url = check_url(
-            self.value("login"), "login proxy URL", f"It looks like {ChainSection.login_url}"
+            self.value("login"),
+            _("login proxy URL"),
+            _("It looks like {url}").format(url=ChainSection.login_url),
         )
         data, org = self.value("data"), self.secret("org").strip() or self.draft.org_id
         about = (url, data, org)
         try:
             work = lambda: looking.login_at(url, data, org)  # noqa: E731
-            found = await self.look("Asking the login", work, looking.LOOK_S)
+            found = await self.look(_("Asking the login"), work, looking.LOOK_S)
         except WaggleError as error:
             self.doubt(error, about)
             return
-        self._told = (("login", f"activated; ORG_ID from {found.source}"),)
+        self._told = ((LOGIN, _("activated; ORG_ID from {source}").format(source=found.source)),)
         self._card()
         await self._check(found.account, login=True)
 
     async def _check(self, mine: str, login: bool) -> None:
         """What the coordinator says to that; the person may know better."""
         try:
-            by = partial(self.look, "Asking the coordinator")
+            by = partial(self.look, _("Asking the coordinator"))
             owner, told = await self._registered(by, mine, login)
         except WaggleError as error:
             self.doubt(error, (mine, "unknown"))

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from core.errors import TransientError, WaggleError
 from core.incidents import as_bug
+from core.texts import _
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ async def ask(work: Callable[[], T], timeout_s: float) -> T:
         return await asyncio.wait_for(future, timeout_s)
     except TimeoutError:
         raise TransientError(
-            "That takes too long",
-            f"there was no answer within {timeout_s:.0f} s",
-            "Look at the connection, then try again",
+            _("That takes too long"),
+            _("there was no answer within {seconds:.0f} s").format(seconds=timeout_s),
+            _("Look at the connection, then try again"),
         ) from None

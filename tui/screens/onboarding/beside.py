@@ -12,16 +12,17 @@ from core.config import Effective
 from core.listings import size
 from core.memory import Plan, gib, plan
 from core.pace import Machine, Pace, of_plan
+from core.texts import _
 from tui.screens.onboarding.draft import Draft
 from tui.widgets.choices import Choice
 
 OWN = "own"
 LEVELS = {"fits": "healthy", "tight": "degraded", "too large": "down"}
-LOOKING = "looking at the memory"
+LOOKING = _("looking at the memory")
 MEASURING = "measuring ..."
-NO_PACE = "- a round"
-LONG = "The time is for answers as long as they may be; shorter ones take less."
-OTHER = "Another model: Hugging Face id or path"
+NO_PACE = _("- a round")
+LONG = _("The time is for answers as long as they may be; shorter ones take less.")
+OTHER = _("Another model: Hugging Face id or path")
 
 
 @dataclass(frozen=True)
@@ -109,10 +110,14 @@ def model_choices(entries: list[catalogue.Entry], beside: dict[str, Beside]) -> 
 def trained(found: Plan) -> str:
     """How, in a sentence; or what to do about it."""
     if found.then is not None:
-        return f"{found.advice}; continuing writes that."
+        return _("{advice}; continuing writes that.").format(advice=found.advice)
     if found.advice:
         return f"{found.advice}."
     if found.recipe is None:
         return ""
-    memory = f"{gib(found.needed)} of {gib(found.free)} GiB that are free"
-    return f"{found.recipe.sentence().rstrip('.')}, in {memory}."
+    memory = _("{needed} of {free} GiB that are free").format(
+        needed=gib(found.needed), free=gib(found.free)
+    )
+    return _("{rstrip}, in {memory}.").format(
+        rstrip=found.recipe.sentence().rstrip("."), memory=memory
+    )

@@ -13,6 +13,7 @@ from textual.widgets import Input, Label
 from core.errors import ConfigError, RefusedError, WaggleError
 from core.schema import ChainSection
 from core.swarm.invite import MULTIADDR
+from core.texts import _
 from tui.screens.onboarding import looking
 from tui.screens.onboarding.asking import ask
 from tui.screens.onboarding.card import WARN, Card, card_text
@@ -27,9 +28,9 @@ SETTLE_S = 0.7
 """The chain is asked once nobody has typed for so long."""
 MAX_BOOTNODES = 64
 SUBMITS = (
-    Choice("wallet", "An account of its own"),
-    Choice("login", "A login proxy, which signs for it"),
-    Choice("read-only", "Nobody: it follows the rounds, and nothing counts"),
+    Choice("wallet", _("An account of its own")),
+    Choice("login", _("A login proxy, which signs for it")),
+    Choice("read-only", _("Nobody: it follows the rounds, and nothing counts")),
 )
 Asked = tuple[str, str, int]
 """RPC URL, contract, chain id."""
@@ -39,13 +40,17 @@ def parse_bootnodes(text: str) -> tuple[str, ...]:
     """Multiaddrs, separated by spaces or commas; none is fine. ConfigError names what is wrong."""
     found = tuple(part for part in re.split(r"[\s,]+", text) if part)
     if len(found) > MAX_BOOTNODES:
-        raise ConfigError(f"{len(found)} bootnodes are too many", "", f"{MAX_BOOTNODES} at most")
+        raise ConfigError(
+            _("{n} bootnodes are too many").format(n=len(found)),
+            "",
+            _("{n} at most").format(n=MAX_BOOTNODES),
+        )
     for part in found:
         if not MULTIADDR.fullmatch(part):
             raise ConfigError(
-                f"{part[:80]} is not a bootnode's multiaddr",
+                _("{text} is not a bootnode's multiaddr").format(text=part[:80]),
                 "",
-                "It looks like /ip4/203.0.113.7/tcp/38331/p2p/Qm...",
+                _("It looks like /ip4/203.0.113.7/tcp/38331/p2p/Qm..."),
             )
     return found
 
@@ -58,69 +63,92 @@ def check_url(text: str, what: str, example: str) -> str:
     except ValueError:
         fine = False
     if not fine or not text.isprintable() or " " in text:
-        raise ConfigError(f"The {what} is missing or is not an HTTP address", "", example)
+        raise ConfigError(
+            _("The {what} is missing or is not an HTTP address").format(what=what), "", example
+        )
     return text
 
 
 def check_rpc_url(text: str) -> str:
-    example = "It looks like http://203.0.113.7:8545; several have commas between them"
+    example = _("It looks like http://203.0.113.7:8545; several have commas between them")
     listed = [each.strip() for each in text.split(",")]
     for each in listed:
-        check_url(each, "RPC URL", example)
+        check_url(each, _("RPC URL"), example)
     return ",".join(listed)
 
 
 def check_contract(text: str) -> str:
     if not re.fullmatch(r"0x[0-9a-fA-F]{40}", text):
         raise ConfigError(
-            "The coordinator's address is missing or not complete",
+            _("The coordinator's address is missing or not complete"),
             "",
-            "It is 0x and 40 hexadecimal digits",
+            _("It is 0x and 40 hexadecimal digits"),
         )
     return text
 
 
 def check_chain_id(text: str) -> int:
     if text and not (text.isascii() and text.isdecimal() and len(text) < 16):
-        raise ConfigError(f"{text[:40]} is not a chain id", "", "It is a number; or leave it empty")
+        raise ConfigError(
+            _("{text} is not a chain id").format(text=text[:40]),
+            "",
+            _("It is a number; or leave it empty"),
+        )
     return int(text or 0)
 
 
 def seen_card(seen: Seen, typed: tuple[str, ...]) -> Card:
     well = [shown for shown, wrong in seen.rpcs if not wrong]
     rows = [
-        ("chain", f"id {seen.chain_id}, at {', '.join(well)}"),
-        ("coordinator", f"it is there, in round {seen.round}, stage {seen.stage}"),
+        (
+            _("chain"),
+            _("id {id}, at {urls}").format(id=seen.chain_id, urls=", ".join(well)),
+        ),
+        (
+            _("coordinator"),
+            _("it is there, in round {round}, stage {stage}").format(
+                round=seen.round, stage=seen.stage
+            ),
+        ),
     ]
-    rows += [(WARN, f"{shown} does not answer: {wrong}") for shown, wrong in seen.rpcs if wrong]
+    rows += [
+        (WARN, _("{url} does not answer: {why}").format(url=shown, why=wrong))
+        for shown, wrong in seen.rpcs
+        if wrong
+    ]
     if seen.bootnodes:
-        rows.append(("bootnodes", f"{len(seen.bootnodes)} listed by the coordinator"))
+        rows.append(
+            (
+                _("bootnodes"),
+                _("{n} listed by the coordinator").format(n=len(seen.bootnodes)),
+            )
+        )
     elif not typed:
-        rows.append((WARN, "It lists no bootnodes. Ask for one, or this node finds nobody."))
+        rows.append((WARN, _("It lists no bootnodes. Ask for one, or this node finds nobody.")))
     return tuple(rows)
 
 
 class CoordinatorStep(Step):
-    NAME = "Chain"
-    QUESTION = "Where is the coordinator of that swarm?"
+    NAME = _("Chain")
+    QUESTION = _("Where is the coordinator of that swarm?")
 
     @classmethod
     def applies(cls, draft: Draft) -> bool:
         return draft.way == "join"
 
     def fields(self) -> ComposeResult:
-        yield Field("RPC URL", self.kept("rpc"), "http://..., more with commas", id="rpc")
-        yield Field("Coordinator address", self.kept("contract"), "0x...", id="contract")
-        yield Field("Chain id", self.kept("chain"), "as the RPC says", id="chain")
+        yield Field(_("RPC URL"), self.kept("rpc"), _("http://..., more with commas"), id="rpc")
+        yield Field(_("Coordinator address"), self.kept("contract"), "0x...", id="contract")
+        yield Field(_("Chain id"), self.kept("chain"), _("as the RPC says"), id="chain")
         yield Field(
-            "Bootnode multiaddrs",
+            _("Bootnode multiaddrs"),
             self.kept("bootnodes"),
-            "those that the coordinator lists",
+            _("those that the coordinator lists"),
             id="bootnodes",
         )
-        yield Label("Who submits what this node earns?", classes="heading", markup=False)
+        yield Label(_("Who submits what this node earns?"), classes="heading", markup=False)
         yield Choices(SUBMITS, self.draft.coordinator, self.glyphs, "submits", "under")
-        yield Field("Login proxy URL", self.kept("login", self.draft.login_url), "", id="login")
+        yield Field(_("Login proxy URL"), self.kept("login", self.draft.login_url), "", id="login")
         yield Lines(card_text, id="card")
 
     def on_mount(self) -> None:
@@ -151,7 +179,7 @@ class CoordinatorStep(Step):
         except ConfigError:
             return  # told at Enter: whoever is typing still knows
         if asked != self._seen_for:
-            self._card((("", "Asking the chain ..."),))
+            self._card((("", _("Asking the chain ...")),))
             try:
                 self._seen = await ask(lambda: looking.coordinator_at(*asked), looking.LOOK_S)
                 self._seen_for = asked
@@ -182,8 +210,8 @@ class CoordinatorStep(Step):
         draft = self.leave()
         login_url = draft.login_url
         if draft.coordinator == "login":
-            example = f"It looks like {ChainSection.login_url}"
-            login_url = check_url(self.value("login"), "login proxy URL", example)
+            example = _("It looks like {url}").format(url=ChainSection.login_url)
+            login_url = check_url(self.value("login"), _("login proxy URL"), example)
         seen = self._seen if self._seen_for == asked else None
         if seen is None:
             if self._settling is not None:
@@ -192,7 +220,7 @@ class CoordinatorStep(Step):
             self._card(())  # what is wrong is said once, below
             try:
                 seen = await self.look(
-                    "Asking the chain", lambda: looking.coordinator_at(*asked), looking.LOOK_S
+                    _("Asking the chain"), lambda: looking.coordinator_at(*asked), looking.LOOK_S
                 )
             except RefusedError:
                 raise

@@ -14,6 +14,7 @@ from core.errors import WaggleError
 from core.home import Home
 from core.identity import identities
 from core.reports import ago
+from core.texts import _
 
 if TYPE_CHECKING:
     from core.account.unlock import Unlocked
@@ -33,12 +34,12 @@ def import_identity(home: Home, source: str, passphrase: str) -> tuple[str, str]
 
     The identity that was here is kept as swarm.pem.1, .2, ... WaggleError.
     """
-    path = _path(source, "swarm.pem or of a backup")
+    path = _path(source, _("That is not the path of a swarm.pem or of a backup"))
     if identities.read_small(path).lstrip()[:1] != b"{":  # a key file is PEM or DER, never JSON
         identity = identities.take_over(home, path, aside=True)
     elif not passphrase:
         raise WaggleError(
-            "That is an encrypted backup", "", "Type the passphrase that it was made with"
+            _("That is an encrypted backup"), "", _("Type the passphrase that it was made with")
         )
     else:
         identity = identities.restore(home, path, passphrase, aside=True)
@@ -48,19 +49,19 @@ def import_identity(home: Home, source: str, passphrase: str) -> tuple[str, str]
 def back_up_identity(home: Home, target: str, passphrase: str, again: str) -> None:
     """Write an encrypted backup. WaggleError when the passphrases differ, too."""
     require_same(passphrase, again)
-    identities.back_up(home, _path(target, "backup"), passphrase)
+    identities.back_up(home, _path(target, _("That is not the path of a backup")), passphrase)
 
 
 def require_same(passphrase: str, again: str) -> None:
     if passphrase != again:
-        raise WaggleError("The two passphrases differ", "", "Type the same one twice")
+        raise WaggleError(_("The two passphrases differ"), "", _("Type the same one twice"))
 
 
 def backup_told(home: Home, peer_id: str) -> str:
     """Of the last backup, in words."""
     note = identities.backup_note(home, peer_id)
     if note is None:
-        return "none yet"
+        return _("none yet")
     path = Path(note.path)
     shown = f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else path
     return f"{ago(note.time)}: {shown}"
@@ -116,7 +117,7 @@ def import_secret(home: Home, text: str, passphrase: str, again: str) -> Account
     from core.chain.account_import import key_in
 
     check_lock(passphrase, again)
-    return _put(home, key_in(text.encode(), "What you typed", _no_password), text, passphrase)
+    return _put(home, key_in(text.encode(), _("What you typed"), _no_password), text, passphrase)
 
 
 def import_keystore(home: Home, source: str, password: str, passphrase: str, again: str) -> Account:
@@ -125,8 +126,10 @@ def import_keystore(home: Home, source: str, password: str, passphrase: str, aga
 
     check_lock(passphrase, again)
     if is_secret(source):  # a field that is echoed; and the error would name it
-        raise WaggleError("That is no path", "", "Choose `Import a key or recovery phrase` above")
-    path = _path(source, "keystore")
+        raise WaggleError(
+            _("That is no path"), "", _("Choose `Import a key or recovery phrase` above")
+        )
+    path = _path(source, _("That is not the path of a keystore"))
     return _put(home, key_in(read_file(path), str(path), lambda: password), "", passphrase)
 
 
@@ -153,7 +156,11 @@ def _account(home: Home, address: str, unlocked: Unlocked | None = None) -> Acco
     from core.chain.account import is_locked
 
     note = accounts.kept_note(home, address)
-    copy = f"{ago(note.time)}: {note.how}" if note else "none yet: waggle account export"
+    copy = (
+        _("{ago}: {how}").format(ago=ago(note.time), how=note.how)
+        if note
+        else _("none yet: waggle account export")
+    )
     return Account(address, is_locked(home.account), copy, unlocked)
 
 
@@ -164,17 +171,17 @@ def _check(passphrase: str, again: str) -> None:
     require_same(passphrase, again)
 
 
-def _path(text: str, what: str) -> Path:
-    """WaggleError for what cannot be a path: a terminal pastes anything."""
+def _path(text: str, wrong: str) -> Path:
+    """WaggleError, which says `wrong`, for what cannot be a path: a terminal pastes anything."""
     if not text or len(text) > 4000 or not text.isprintable():
-        raise WaggleError(f"That is not the path of a {what}", "", "It looks like ~/NAME")
+        raise WaggleError(wrong, "", _("It looks like ~/NAME"))
     try:
         return Path(text).expanduser()
     except RuntimeError as error:
         raise WaggleError(
-            f"There is no such user: {text[:60]}", "", "Give the whole path"
+            _("There is no such user: {text}").format(text=text[:60]), "", _("Give the whole path")
         ) from error
 
 
 def _no_password() -> str:
-    raise WaggleError("That is a keystore", "", "Choose `Import a keystore file` above")
+    raise WaggleError(_("That is a keystore"), "", _("Choose `Import a keystore file` above"))

@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.widgets import Label
 
 from core.errors import TransientError, WaggleError
+from core.texts import _
 from tui.screens.onboarding.asking import ask
 from tui.screens.onboarding.card import WARN, Card, card_text
 from tui.screens.onboarding.draft import Draft
@@ -17,33 +18,33 @@ from tui.widgets.field import Field
 from tui.widgets.lines import Lines
 
 EVALUATION = (
-    Choice("0", "Never"),
-    Choice("25", "Every 25 rounds"),
-    Choice("100", "Every 100 rounds"),
+    Choice("0", _("Never")),
+    Choice("25", _("Every 25 rounds")),
+    Choice("100", _("Every 100 rounds")),
 )
 LEVELS = (
-    Choice("info", "What happens (info)"),
-    Choice("debug", "Everything (debug)", note="for finding faults"),
-    Choice("warning", "Only what needs attention (warning)"),
+    Choice("info", _("What happens (info)")),
+    Choice("debug", _("Everything (debug)"), note=_("for finding faults")),
+    Choice("warning", _("Only what needs attention (warning)")),
 )
 HUB_S = 15.0
 
 
 class ExtrasStep(Step):
-    NAME = "Extras"
-    QUESTION = "Anything else? Nothing here is needed. Tab goes to the next question."
+    NAME = _("Extras")
+    QUESTION = _("Anything else? Nothing here is needed. Tab goes to the next question.")
 
     def fields(self) -> ComposeResult:
-        yield Label("Measure the model on held-out tasks", classes="heading", markup=False)
+        yield Label(_("Measure the model on held-out tasks"), classes="heading", markup=False)
         yield Choices(EVALUATION, str(self.draft.eval_every), self.glyphs, "evaluation", "under")
-        yield Label("Write to the log", classes="heading", markup=False)
+        yield Label(_("Write to the log"), classes="heading", markup=False)
         yield Choices(LEVELS, self.draft.log_level, self.glyphs, "level", "under")
         yield Label(
-            "Hugging Face token, for gated models and for pushing an export",
+            _("Hugging Face token, for gated models and for pushing an export"),
             classes="heading",
             markup=False,
         )
-        yield Field("Token", "", "hf_..., or none", True, "token")
+        yield Field(_("Token"), "", _("hf_..., or none"), True, "token")
         yield Lines(card_text, id="hub")
 
     def on_mount(self) -> None:
@@ -54,7 +55,7 @@ class ExtrasStep(Step):
 
         place = await ask(hub_token.place, HUB_S)
         if place:
-            self._card((("token", f"there is one already, in {place}"),))
+            self._card(((_("token"), _("there is one already, in {place}").format(place=place)),))
 
     def _card(self, rows: Card) -> None:
         for card in self.query("#hub").results(Lines):
@@ -79,17 +80,22 @@ class ExtrasStep(Step):
 
         try:
             found = await self.look(
-                "Asking the Hugging Face Hub", lambda: hub_token.check(token), HUB_S
+                _("Asking the Hugging Face Hub"), lambda: hub_token.check(token), HUB_S
             )
         except TransientError as error:
             # A token that nobody has seen is not kept: it would fail later, without a person.
             self.doubt(error, token)
             return self.leave()
         except WaggleError:
-            self._card(((WARN, "This token is not kept. Correct it, or empty the field."),))
+            self._card(((WARN, _("This token is not kept. Correct it, or empty the field.")),))
             raise
-        place = await self.change("Keeping the token", lambda: hub_token.keep(token))
+        place = await self.change(_("Keeping the token"), lambda: hub_token.keep(token))
         self.query_one("#token", Field).clear()
-        may = "may write: gated models, and pushing" if found.writes else "may only read"
-        self._card((("token", f"of {found.name}, {may}"), ("kept in", place)))
+        may = _("may write: gated models, and pushing") if found.writes else _("may only read")
+        self._card(
+            (
+                (_("token"), _("of {owner}, {may}").format(owner=found.name, may=may)),
+                (_("kept in"), place),
+            )
+        )
         return None

@@ -12,6 +12,7 @@ from core.errors import ConfigError, WaggleError
 from core.home import Home
 from core.swarm import hosting, invite_commands
 from core.swarm.hosting import Opening
+from core.texts import _
 from tui.screens.onboarding.asking import ask
 from tui.screens.onboarding.card import WARN, Card, card_text
 from tui.screens.onboarding.draft import Draft
@@ -28,7 +29,9 @@ def check_name(text: str) -> str:
     """As an invite would hold it. ConfigError."""
     if not 0 < len(text) <= MAX_NAME or not text.isprintable():
         raise ConfigError(
-            "The name of the swarm is missing or too long", "", f"1 to {MAX_NAME} characters"
+            _("The name of the swarm is missing or too long"),
+            "",
+            _("1 to {n} characters").format(n=MAX_NAME),
         )
     return text
 
@@ -36,7 +39,11 @@ def check_name(text: str) -> str:
 def check_days(text: str) -> int:
     most = invite_commands.MAX_DAYS
     if not (text.isascii() and text.isdecimal() and 0 < int(text[:9]) <= most):
-        raise ConfigError(f"{text[:40]!r} is not a number of days", "", f"1 to {most}")
+        raise ConfigError(
+            _("{text!r} is not a number of days").format(text=text[:40]),
+            "",
+            _("1 to {n}").format(n=most),
+        )
     return int(text)
 
 
@@ -51,8 +58,8 @@ def told(opening: Opening) -> Card:
 
 
 class HostStep(Step):
-    NAME = "Open"
-    QUESTION = "At which address do others reach this machine?"
+    NAME = _("Open")
+    QUESTION = _("At which address do others reach this machine?")
 
     @classmethod
     def applies(cls, draft: Draft) -> bool:
@@ -61,9 +68,9 @@ class HostStep(Step):
     def fields(self) -> ComposeResult:
         own = addresses.own()
         first = self.kept("address", own[0] if own else addresses.LOOPBACK)
-        yield Field("Its address", first, ", ".join(own), id="address")
-        yield Field("Name of the swarm", self.kept("name", self.draft.swarm_name), id="name")
-        yield Field("Invite valid for days", self.kept("days", str(self.draft.days)), id="days")
+        yield Field(_("Its address"), first, ", ".join(own), id="address")
+        yield Field(_("Name of the swarm"), self.kept("name", self.draft.swarm_name), id="name")
+        yield Field(_("Invite valid for days"), self.kept("days", str(self.draft.days)), id="days")
         yield Lines(card_text, id="card")
 
     def on_mount(self) -> None:

@@ -13,25 +13,26 @@ from textual.widgets import Static
 
 from core.errors import WaggleError
 from core.identity import identities
+from core.texts import _
 from tui.screens.onboarding import credentials
 from tui.screens.onboarding.asking import ask
 from tui.screens.onboarding.draft import Draft
 from tui.screens.onboarding.step import KEYS_TIMEOUT_S, Step
-from tui.text import clean
+from tui.text import clean, column
 from tui.widgets.choices import Choice, Choices
 from tui.widgets.field import Field
 
 CHOICES = (
-    Choice("keep", "Use this identity"),
+    Choice("keep", _("Use this identity")),
     Choice(
         "backup",
-        "Make an encrypted backup of it",
-        "Without a copy, a lost disk is the end of this node's name.",
+        _("Make an encrypted backup of it"),
+        _("Without a copy, a lost disk is the end of this node's name."),
     ),
     Choice(
         "import",
-        "Import a swarm.pem, or a backup of one",
-        "From another node of yours; the key that is here now is kept beside it.",
+        _("Import a swarm.pem, or a backup of one"),
+        _("From another node of yours; the key that is here now is kept beside it."),
     ),
 )
 
@@ -41,9 +42,9 @@ def _target(name: str) -> str:
 
 
 class IdentityStep(Step):
-    NAME = "Identity"
-    QUESTION = "Who is this node in the swarm?"
-    ABOUT = (
+    NAME = _("Identity")
+    QUESTION = _("Who is this node in the swarm?")
+    ABOUT = _(
         "Others know a node by its peer id, which is made from a private key, and by a name that "
         "follows from it."
     )
@@ -52,17 +53,19 @@ class IdentityStep(Step):
         yield Static(id="card", markup=False)
         yield Choices(CHOICES, glyphs=self.glyphs, id="identity")
         with Vertical(id="import"):
-            yield Field("Path of the file", self.kept("pem"), "~/swarm.pem", id="pem")
-            yield Field("Passphrase of a backup", secret=True, id="opener")
+            yield Field(_("Path of the file"), self.kept("pem"), "~/swarm.pem", id="pem")
+            yield Field(_("Passphrase of a backup"), secret=True, id="opener")
         with Vertical(id="backup"):
-            yield Field("Passphrase", secret=True, id="passphrase")
-            yield Field("The same again", secret=True, id="again")
+            yield Field(_("Passphrase"), secret=True, id="passphrase")
+            yield Field(_("The same again"), secret=True, id="again")
             name = self.draft.name
             target = self.kept("target", _target(name) if name else "")
-            yield Field("File", target, id="target")
+            yield Field(_("File"), target, id="target")
         yield Static(
-            f"The key is {self.home.identity}. Whoever has it is this node, and it cannot be made "
-            "again. Later: waggle identity backup.",
+            _(
+                "The key is {identity}. Whoever has it is this node, and it cannot be made "
+                "again. Later: waggle identity backup."
+            ).format(identity=self.home.identity),
             id="why",
             classes="about",
             markup=False,
@@ -70,7 +73,7 @@ class IdentityStep(Step):
 
     async def on_mount(self) -> None:
         self._show()
-        self._card("making a key", "")
+        self._card(_("making a key"), "")
         if self.draft.peer_id:
             self._card(self.draft.name, self.draft.peer_id)
         else:
@@ -93,12 +96,12 @@ class IdentityStep(Step):
     def _card(self, name: str, peer_id: str) -> None:
         plain = self.glyphs.ascii
         text = Text(no_wrap=True, overflow="ellipsis")
-        text.append("name     ", "dim")
+        text.append(column(_("name"), 9), "dim")
         text.append(clean(name, ascii_only=plain), "bold")
-        text.append("\npeer id  ", "dim")
+        text.append("\n" + column(_("peer id"), 9), "dim")
         text.append(clean(peer_id, ascii_only=plain))
         if peer_id:
-            text.append("\nbackup   ", "dim")
+            text.append("\n" + column(_("backup"), 9), "dim")
             text.append(clean(credentials.backup_told(self.home, peer_id), ascii_only=plain))
         for card in self.query("#card").results(Static):
             card.update(text)  # none is there any more when the person has gone on meanwhile
@@ -116,7 +119,7 @@ class IdentityStep(Step):
         await self._ensure()
         target, first, again = self.value("target"), self.secret("passphrase"), self.secret("again")
         await self.change(
-            "Encrypting the key",
+            _("Encrypting the key"),
             lambda: credentials.back_up_identity(self.home, target, first, again),
         )
         self._clear("passphrase", "again")
@@ -125,7 +128,7 @@ class IdentityStep(Step):
     async def _import(self) -> None:
         path, opener = self.value("pem"), self.secret("opener")
         peer_id, name = await self.change(
-            "Reading the key", lambda: credentials.import_identity(self.home, path, opener)
+            _("Reading the key"), lambda: credentials.import_identity(self.home, path, opener)
         )
         self._clear("opener")
         self.draft = replace(self.draft, peer_id=peer_id, name=name)

@@ -10,6 +10,7 @@ from textual.widgets import Input
 from core.errors import WaggleError
 from core.swarm import invite, joining
 from core.swarm.invite import Invite
+from core.texts import _
 from tui.screens.onboarding.asking import ask
 from tui.screens.onboarding.card import WARN, Card, card_text
 from tui.screens.onboarding.draft import Draft
@@ -36,9 +37,9 @@ def _read(text: str) -> tuple[Invite, Card]:
 
 
 class InviteStep(Step):
-    NAME = "Join"
-    QUESTION = "Which invite?"
-    ABOUT = (
+    NAME = _("Join")
+    QUESTION = _("Which invite?")
+    ABOUT = _(
         "Paste the text that begins with waggle://, all of it; line breaks do no harm. Or give the "
         "path of a file that has it. What is in it is shown before anything is joined."
     )
@@ -48,7 +49,7 @@ class InviteStep(Step):
         return draft.invited
 
     def fields(self) -> ComposeResult:
-        yield Field("Invite", self.kept("invite"), "waggle://...", id="invite", pasted=pasted)
+        yield Field(_("Invite"), self.kept("invite"), "waggle://...", id="invite", pasted=pasted)
         yield Lines(card_text, id="card")
 
     def on_mount(self) -> None:
@@ -77,7 +78,8 @@ class InviteStep(Step):
         text = self.value("invite")
         if self._shown is None:
             self._card(())  # what is wrong is said once, below
-        found, _ = await self.look("Reading the invite", lambda: _read(text), READ_TIMEOUT_S)
+        reading = _("Reading the invite")
+        found, _card = await self.look(reading, lambda: _read(text), READ_TIMEOUT_S)
         await ask(lambda: joining.require_stranger(found, self.home), READ_TIMEOUT_S)
         if found != self._shown:
             await self._look(text)

@@ -7,15 +7,18 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from core.texts import _
 from tui import keys
 from tui.screens.quit import Answer
 from tui.widgets.key_bar import KeyBar
 
-COST = (
+COST = _(
     "No node is started. The identity and the account that were made stay in the home folder; "
     "the other answers are forgotten."
 )
-SAVED = "No node is started. All of this is saved: the next start goes straight to the dashboard."
+SAVED = _(
+    "No node is started. All of this is saved: the next start goes straight to the dashboard."
+)
 
 
 class LeaveScreen(ModalScreen[bool]):
@@ -29,7 +32,7 @@ class LeaveScreen(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="question"):
-            yield Static("Leave the first start?", classes="question", markup=False)
+            yield Static(_("Leave the first start?"), classes="question", markup=False)
             yield Static(self._cost, id="cost", markup=False)
             for command in keys.commands("leaving"):
                 yield Answer(command)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from core.errors import ConfigError, TransientError, WaggleError
 from core.schema import ChainSection
+from core.texts import _
 from core.urls import shown_url
 
 CALL_S = 4.0
@@ -70,27 +71,33 @@ def owner_of(target: tuple[str, str], peer_id: str) -> str | None:
 
 def owner_told(owner: str | None, mine: str, login: bool = False) -> tuple[bool, str]:
     """(whether rewards of this peer would count for `mine`, that in words)."""
-    whose = "login" if login else "account"
     if owner is None:
-        return True, "this peer is new there: the first round registers it"
+        return True, _("this peer is new there: the first round registers it")
     if not mine:
-        return True, f"this peer is registered to {owner}; the login does not tell its account"
+        return True, _(
+            "this peer is registered to {owner}; the login does not tell its account"
+        ).format(owner=owner)
     if owner.lower() == mine.lower():
-        return True, f"this peer is registered to this {whose}"
-    return False, f"this peer is registered to {owner}, not to this {whose}"
+        if login:
+            return True, _("this peer is registered to this login")
+        return True, _("this peer is registered to this account")
+    told = _("this peer is registered to {owner}, not to this account")
+    if login:
+        told = _("this peer is registered to {owner}, not to this login")
+    return False, told.format(owner=owner)
 
 
 def not_yours(owner: str | None, mine: str, login: bool) -> WaggleError:
     """Why rewards of this peer would be refused, and what can be done."""
-    step = (
-        "Sign in with the login that registered it"
-        if login
-        else "Import the account that registered it"
-    )
+    what = _("This peer is registered to {owner}: rewards from here would be refused")
+    if mine:
+        what = _("This peer is registered to {owner}: rewards from {account} would be refused")
     return WaggleError(
-        f"This peer is registered to {owner}: rewards from {mine or 'here'} would be refused",
-        "a peer id stays with the account that registered it first",
-        f"{step}, or take another identity",
+        what.format(owner=owner, account=mine),
+        _("a peer id stays with the account that registered it first"),
+        _("Sign in with the login that registered it, or take another identity")
+        if login
+        else _("Import the account that registered it, or take another identity"),
     )
 
 

@@ -14,6 +14,7 @@ from core import catalogue, measuring
 from core.errors import ConfigError, WaggleError
 from core.memory import Plan
 from core.pace import Machine
+from core.texts import _
 from tui.screens.onboarding.asking import ask
 from tui.screens.onboarding.beside import OWN, Beside, Room, model_choices, plans, room_of
 from tui.screens.onboarding.draft import Draft
@@ -52,14 +53,16 @@ def is_path(text: str) -> bool:
 def check_model(text: str) -> str:
     """A typed id or path, as far as it can be checked without the network. ConfigError."""
     if not text:
-        raise ConfigError("No model is named", "", "Type a Hugging Face id or a path")
+        raise ConfigError(_("No model is named"), "", _("Type a Hugging Face id or a path"))
     if is_path(text):
         return _checked_folder(text)
     if any(text == entry.id for entry in catalogue.entries()):
         return text
     if not _HUB_ID.fullmatch(text) or len(text) > MAX_ID:
         raise ConfigError(
-            f"{clean(text, 80)} is no model id", "", "It looks like Qwen/Qwen2.5-0.5B-Instruct"
+            _("{text} is no model id").format(text=clean(text, 80)),
+            "",
+            _("It looks like Qwen/Qwen2.5-0.5B-Instruct"),
         )
     return text
 
@@ -72,15 +75,15 @@ def _checked_folder(text: str) -> str:
     except (OSError, ValueError, RuntimeError):
         folder = Path(text[:80])  # too long, not a path at all, or a home that nobody has
     raise ConfigError(
-        f"{clean(folder, 80)} is not a model folder",
-        "it has no config.json",
-        "Give the folder that save_pretrained wrote",
+        _("{folder} is not a model folder").format(folder=clean(folder, 80)),
+        _("it has no config.json"),
+        _("Give the folder that save_pretrained wrote"),
     )
 
 
 class ModelStep(Step):
-    NAME = "Model"
-    QUESTION = "Which language model should learn?"
+    NAME = _("Model")
+    QUESTION = _("Which language model should learn?")
     DEFAULT_CSS = """
     ModelStep #fit {
         height: 3;
@@ -101,7 +104,7 @@ class ModelStep(Step):
             chosen = OWN
         yield Static(id="fit", classes="about", markup=False)
         yield Choices(model_choices(self._entries, {}), chosen, self.glyphs, id="model")
-        yield Field("Id or path", self.draft.own_model, "Qwen/Qwen2.5-0.5B-Instruct", id="own")
+        yield Field(_("Id or path"), self.draft.own_model, "Qwen/Qwen2.5-0.5B-Instruct", id="own")
 
     def on_mount(self) -> None:
         self._show()
@@ -166,7 +169,7 @@ class ModelStep(Step):
         elif typed := self.value("own"):
             self.run_worker(self._tell(typed), exclusive=True, group="tell")
         else:
-            self._fit("Any decoder of the Llama or Qwen kind.")
+            self._fit(_("Any decoder of the Llama or Qwen kind."))
 
     def _fit(self, text: str) -> None:
         for line in self.query("#fit").results(Static):
@@ -180,7 +183,7 @@ class ModelStep(Step):
         except WaggleError as error:
             self._fit(str(error))
             return
-        self._fit(self._told(typed, found) if found.recipe else "Enter asks how large it is.")
+        self._fit(self._told(typed, found) if found.recipe else _("Enter asks how large it is."))
 
     def _told(self, model: str, found: Plan) -> str:
         known = self._beside(model, found)
@@ -222,7 +225,9 @@ class ModelStep(Step):
 
         try:
             await self.look(
-                f"Asking the Hugging Face Hub for {model}", lambda: hub.configuration(model), HUB_S
+                _("Asking the Hugging Face Hub for {model}").format(model=model),
+                lambda: hub.configuration(model),
+                HUB_S,
             )
             return await ask(lambda: room.plan_for(model), PLAN_S)
         except WaggleError as error:

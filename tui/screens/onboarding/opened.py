@@ -12,6 +12,7 @@ from core import config
 from core.errors import WaggleError
 from core.home import Home, atomic_write
 from core.swarm import hosting, invite_commands, joining
+from core.texts import _
 from tui import keys
 from tui.draw import Pen, line
 from tui.screens.onboarding.card import Card, card_text
@@ -19,7 +20,7 @@ from tui.screens.onboarding.draft import Draft
 from tui.screens.onboarding.step import Step
 from tui.widgets.lines import Lines
 
-COPIED = "The invite is on its way to the clipboard of your terminal."
+COPIED = _("The invite is on its way to the clipboard of your terminal.")
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,15 @@ def make(home: Home, address: str, days: int) -> Made:
     opening = hosting.plan(effective, home, address)
     text, made = invite_commands.create(effective, home, opening, days)
     path = home.path / "invite.txt"
-    head = f"# An invite to the Waggle swarm {made.swarm}. To join: waggle join THIS_FILE\n"
-    atomic_write(path, f"{head}{text}\n".encode())
+    head = _("An invite to the Waggle swarm {swarm}. To join: waggle join THIS_FILE")
+    atomic_write(path, f"# {head.format(swarm=made.swarm)}\n{text}\n".encode())
     return Made(text, path, tuple(joining.facts(made)))
 
 
 def made_text(view: Made | WaggleError, width: int, pen: Pen) -> Text:
     if isinstance(view, WaggleError):
         return card_text((("!", str(view)),), width, pen)
-    rows = (*view.lines, ("file", str(view.path)))
+    rows = (*view.lines, (_("file"), str(view.path)))
     text = card_text(rows, width, pen)
     text.append("\n\n")
     out = line()
@@ -60,9 +61,11 @@ def made_text(view: Made | WaggleError, width: int, pen: Pen) -> Text:
 
 
 class OpenedStep(Step, can_focus=True):
-    NAME = "Invite"
-    QUESTION = "This is the invite: y copies it. Enter starts the node, then others get in."
-    ABOUT = "Whoever has it can join until it ends; `waggle invite` makes another one at any time."
+    NAME = _("Invite")
+    QUESTION = _("This is the invite: y copies it. Enter starts the node, then others get in.")
+    ABOUT = _(
+        "Whoever has it can join until it ends; `waggle invite` makes another one at any time."
+    )
     BINDINGS = keys.bindings("invite")
 
     @classmethod
@@ -81,7 +84,7 @@ class OpenedStep(Step, can_focus=True):
         assert opening is not None, "this step is for a swarm that is opened"
         try:
             self._made = await self.change(
-                "Making the swarm's chain and its invite",
+                _("Making the swarm's chain and its invite"),
                 lambda: make(self.home, opening.address, self.draft.days),
             )
             view: Made | WaggleError = self._made

@@ -13,6 +13,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from core.texts import _
 from tui import keys
 from tui.draw import Pen, line
 from tui.widgets.field import Field
@@ -20,12 +21,12 @@ from tui.widgets.key_bar import KeyBar
 from tui.widgets.lines import Lines
 
 COLUMNS = 3
-SHOWN = (
+SHOWN = _(
     "Write these words on paper, in this order, and keep them away from computers: whoever has "
     "them has the account. They are never shown again."
 )
-ASKED = "Only who has written them down gets an account from them."
-WRONG = "That was not it. Here they are once more: compare every word with your paper."
+ASKED = _("Only who has written them down gets an account from them.")
+WRONG = _("That was not it. Here they are once more: compare every word with your paper.")
 
 
 def words_text(words: tuple[str, ...], width: int, pen: Pen) -> Text:
@@ -53,7 +54,7 @@ class PhraseScreen(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="question"):
-            yield Static("Your recovery phrase", classes="question", markup=False)
+            yield Static(_("Your recovery phrase"), classes="question", markup=False)
             yield Static(SHOWN, id="told", classes="about", markup=False)
             yield Lines(words_text, id="words")
             yield Vertical(id="asked")
@@ -85,7 +86,10 @@ class PhraseScreen(ModalScreen[bool]):
         self._asked = tuple(sorted(numbers))
         self.query_one("#words").display = False
         self.query_one("#told", Static).update(ASKED)
-        fields = [Field(f"Word {number + 1}", id=f"word-{number}") for number in self._asked]
+        fields = [
+            Field(_("Word {number}").format(number=number + 1), id=f"word-{number}")
+            for number in self._asked
+        ]
         await self.query_one("#asked").mount(*fields)
         self.set_focus(fields[0].input)
 

@@ -11,6 +11,7 @@ from core import config
 from core.config import Effective, Origin
 from core.home import Home
 from core.swarm import joining
+from core.texts import _
 from tui.derive_settings import told_value
 from tui.draw import Pen, line
 from tui.screens.onboarding.asking import ask
@@ -48,49 +49,56 @@ def told_origin(key: str, origin: Origin, draft: Draft) -> str:
     """Where a value comes from, in a few words."""
     if origin.layer == "flag":
         if any(flag.startswith(f"{key}=") for flag in draft.flags):
-            return "command line"
+            return _("command line")
         invited = dict(draft.invite_settings) if draft.invited else {}
-        return "the invite" if key in invited else "chosen here"
-    words = {"file": "config.yaml", "profile": f"profile {draft.profile}"}
+        return _("the invite") if key in invited else _("chosen here")
+    words = {"file": "config.yaml", "profile": _("profile {profile}").format(profile=draft.profile)}
     return words.get(origin.layer, origin.layer)
 
 
 def facts(draft: Draft, effective: Effective, cut: str) -> Card:
     """What will happen, in sentences."""
     rows = [
-        ("Swarm", _swarm(draft, effective)),
-        ("Node", f"{draft.name}  {middle(draft.peer_id, 16, cut)}"),
-        ("Account", _account(draft)),
-        ("Model", effective.config.model.id),
+        (_("Swarm"), _swarm(draft, effective)),
+        (_("Node"), f"{draft.name}  {middle(draft.peer_id, 16, cut)}"),
+        (_("Account"), _account(draft)),
+        (_("Model"), effective.config.model.id),
     ]
     if draft.opening is not None and draft.way == "host" and draft.opening.opens:
         opening = draft.opening
-        where = "every address" if opening.everywhere else opening.address
-        told = f"ports {opening.net_port} and {opening.devnet_port} open to others at {where}"
-        rows.insert(1, ("Opens", told))
+        where = _("every address") if opening.everywhere else opening.address
+        told = _("ports {net} and {devnet} open to others at {address}").format(
+            net=opening.net_port, devnet=opening.devnet_port, address=where
+        )
+        rows.insert(1, (_("Opens"), told))
     return tuple(rows)
 
 
 def _swarm(draft: Draft, effective: Effective) -> str:
     if draft.way == "host":
-        return f"{effective.config.swarm.name}, for others: this node runs its chain."
+        return _("{swarm}, for others: this node runs its chain.").format(
+            swarm=effective.config.swarm.name
+        )
     if draft.invited and draft.invite is not None:
         from core.net.names import animal_name
 
-        return f"Joins {draft.invite.swarm}, the swarm of {animal_name(draft.invite.owner)}."
+        return _("Joins {swarm}, the swarm of {owner}.").format(
+            swarm=draft.invite.swarm, owner=animal_name(draft.invite.owner)
+        )
     nodes = LOCAL.get(draft.way)
     if nodes is None:
-        return f"Joins the swarm of {draft.contract}."
+        return _("Joins the swarm of {contract}.").format(contract=draft.contract)
     if nodes == 1:
-        return "One node on this machine, with a chain of its own."
-    return f"{nodes} nodes on this machine, with a chain of their own."
+        return _("One node on this machine, with a chain of its own.")
+    return _("{n} nodes on this machine, with a chain of their own.").format(n=nodes)
 
 
 def _account(draft: Draft) -> str:
     if draft.joins and draft.coordinator == "read-only":
-        return "none: it follows the rounds and submits nothing"
+        return _("none: it follows the rounds and submits nothing")
     if draft.joins and draft.coordinator == "login":
-        return f"the one of the login at {told_value('chain.login_url', draft.login_url)}"
+        url = told_value("chain.login_url", draft.login_url)
+        return _("the one of the login at {url}").format(url=url)
     return draft.address
 
 
@@ -100,10 +108,10 @@ def ready_text(view: View, width: int, pen: Pen) -> Text:
     for label, value in facts(draft, effective, pen.glyphs.ellipsis):
         text.append(column(label, 10), pen.palette.label)
         text.append(pen.fit(pen.safe(value), width - 10) + "\n", "bold")
-    text.append("\nEvery setting, and where it comes from\n", pen.palette.label)
+    text.append("\n" + _("Every setting, and where it comes from") + "\n", pen.palette.label)
     room = min(30, max(10, width - 52))
     # What was decided here stands first; the defaults come last, in the order of the manual.
-    for key, value, where, _ in sorted(effective.items(), key=lambda i: RANKS.index(i[2].layer)):
+    for key, value, where, _doc in sorted(effective.items(), key=lambda i: RANKS.index(i[2].layer)):
         changed = where.layer != "default"
         text.append(column(key, 26, pen.glyphs.ellipsis), "" if changed else pen.palette.muted)
         text.append(
@@ -116,15 +124,15 @@ def ready_text(view: View, width: int, pen: Pen) -> Text:
 
 
 class ReadyStep(Step):
-    NAME = "Ready"
-    QUESTION = "Ready. Enter starts the node."
+    NAME = _("Ready")
+    QUESTION = _("Ready. Enter starts the node.")
 
     def fields(self) -> ComposeResult:
         yield Lines(ready_text, id="ready")
 
     def on_mount(self) -> None:
         if self.draft.way == "host":
-            told = "Ready. Enter saves this and makes the invite."
+            told = _("Ready. Enter saves this and makes the invite.")
             self.query_one(".question").update(told)  # type: ignore[attr-defined]
         self.query_one(Lines).show((self.draft, preview(self.draft, self.home)))
 

@@ -16,6 +16,7 @@ from textual.worker import Worker
 from core.errors import WaggleError
 from core.home import Home
 from core.incidents import as_bug
+from core.texts import _
 from tui import keys
 from tui.glyphs import Glyphs
 from tui.screens.onboarding.account import AccountStep
@@ -51,7 +52,7 @@ STEPS: tuple[type[Step], ...] = (
     ReadyStep,
     OpenedStep,
 )
-FIRST = "This is the first step. Ctrl+C leaves."
+FIRST = _("This is the first step. Ctrl+C leaves.")
 
 
 def steps_of(draft: Draft) -> list[type[Step]]:
@@ -124,8 +125,8 @@ class OnboardingScreen(Screen[None]):
 
     def _head(self) -> None:
         title = Text("Waggle", "bold")
-        told = f"  {self.glyphs.dot}  first start, step {self.position + 1} of {len(self.steps)}"
-        title.append(told, "not bold dim")
+        told = _("first start, step {n} of {all}").format(n=self.position + 1, all=len(self.steps))
+        title.append(f"  {self.glyphs.dot}  {told}", "not bold dim")
         self.query_one("#title", Static).update(title)
         width = self.size.width - 4
         line = progress(self.steps, self.position, width, self.glyphs)

@@ -12,12 +12,13 @@ from textual.widgets import Static
 
 from core.errors import WaggleError
 from core.home import Home
+from core.texts import _
 from tui.glyphs import Glyphs
 from tui.screens.onboarding.asking import ask
 from tui.screens.onboarding.draft import Draft
 from tui.widgets.field import Field
 
-AGAIN = "Enter again goes on all the same"
+AGAIN = _("Enter again goes on all the same")
 KEYS_TIMEOUT_S = 60.0
 """Making or opening a key takes a second or two, on a slow machine ten."""
 T = TypeVar("T")
@@ -96,7 +97,7 @@ class Step(Vertical):
         """Ask something outside, which Esc may break off. Raises what `work` does; TransientError
         after `timeout_s`."""
         self.waiting = True
-        self.tell_doing(f"{doing}. Esc stops waiting.")
+        self.tell_doing(_("{doing}. Esc stops waiting.").format(doing=doing))
         try:
             return await ask(work, timeout_s)
         finally:

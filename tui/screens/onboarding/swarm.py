@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from textual.app import ComposeResult
 
+from core.texts import _
 from tui.screens.onboarding.draft import Draft
 from tui.screens.onboarding.step import Step
 from tui.widgets.choices import Choice, Choices
@@ -13,36 +14,36 @@ from tui.widgets.choices import Choice, Choices
 CHOICES = (
     Choice(
         "solo",
-        "Start a swarm on this machine: one node",
-        "Trains at once, on a chain of its own; needs no network and no account.",
+        _("Start a swarm on this machine: one node"),
+        _("Trains at once, on a chain of its own; needs no network and no account."),
     ),
     Choice(
         "trio",
-        "Start a swarm on this machine: three nodes",
-        "One here, two in the background; they train on one another's rollouts.",
+        _("Start a swarm on this machine: three nodes"),
+        _("One here, two in the background; they train on one another's rollouts."),
     ),
     Choice(
         "invite",
-        "Join with an invite",
-        "You were given a text that begins with waggle://, or a file with it.",
+        _("Join with an invite"),
+        _("You were given a text that begins with waggle://, or a file with it."),
     ),
     Choice(
         "host",
-        "Create a swarm for others",
-        "This node runs its chain; at the end you get an invite to hand on.",
+        _("Create a swarm for others"),
+        _("This node runs its chain; at the end you get an invite to hand on."),
     ),
     Choice(
         "join",
-        "Connect to a coordinator",
-        "You know the address of a chain and of a coordinator contract on it.",
+        _("Connect to a coordinator"),
+        _("You know the address of a chain and of a coordinator contract on it."),
     ),
 )
 
 
 class SwarmStep(Step):
-    NAME = "Swarm"
-    QUESTION = "Which swarm should this node train in?"
-    ABOUT = (
+    NAME = _("Swarm")
+    QUESTION = _("Which swarm should this node train in?")
+    ABOUT = _(
         "A swarm is a group of nodes. Each samples answers to small reasoning tasks with its own "
         "language model, shares them, and learns from its own and the others' answers."
     )

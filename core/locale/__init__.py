@@ -1,0 +1,1 @@
+"""The catalogues: `waggle.pot` with every text in English, and a folder for each translation."""

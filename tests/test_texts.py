@@ -1,0 +1,305 @@
+"""Every text of the console goes through the catalogue, and no translation can break a screen."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core import texts
+from core.config import settings
+from core.gate.admission import REASONS
+from core.gate.fates import FATES
+from core.home import REPO_ROOT
+from core.locale import extract
+from core.log_hints import RULES
+from core.rewards_words import COUNTERS, MEANINGS
+from core.training.metrics import FAMILIES, METRICS
+from tests.tui.pseudo_console import LANGUAGE, SCREENS, accented, written
+
+# --- the catalogue ----------------------------------------------------------------------------
+
+
+def test_the_catalogue_is_what_the_source_says() -> None:
+    """After a change of a text: `python -m core.locale.extract`."""
+    assert extract.TEMPLATE.read_text(encoding="utf-8") == extract.catalogue()
+
+
+def test_texts_begin_and_end_with_words() -> None:
+    """Space around a text is layout: a translator would lose it."""
+    for text in marked():
+        assert text == text.strip(), text
+
+
+def marked() -> Iterator[str]:
+    for path in sources("core", "tui"):
+        for text, _context, other, _comment in extract.texts(path.read_text("utf-8"), str(path)):
+            yield from (text, other) if other else (text,)
+
+
+def sources(*rooms: str) -> list[Path]:
+    return sorted(path for room in rooms for path in (REPO_ROOT / room).rglob("*.py"))
+
+
+def test_what_is_put_together_while_running_cannot_be_a_text() -> None:
+    for source in ('_(f"{n} rounds")', '_("a" + "b")', "_(words)", 'many("a", other, 2)'):
+        with pytest.raises(extract.NotLiteral, match=r"x\.py:1"):
+            list(extract.texts(source, "x.py"))
+
+
+def test_context_and_comment_go_with_their_text() -> None:
+    source = '# Translators: of a chart,\n# not of a file.\nx = _("Log", "a scale")\ny = _("Log")'
+    assert list(extract.texts(source, "x.py")) == [
+        ("Log", "a scale", "", "Translators: of a chart, not of a file."),
+        ("Log", "", "", ""),
+    ]
+
+
+# --- nothing is left out ----------------------------------------------------------------------
+
+WORDS = re.compile(r"[A-Za-z']{2,}[,.:;]? [A-Za-z]")
+STYLE = {"bold", "dim", "not", "underline", "line", "faint", "pane", "box"}
+"""Words of styles and of CSS classes, of which one string may name several."""
+CODES = {
+    *("log line", "setting line", "linked round"),  # of keys, and of a signal
+    *("sent as", "too large"),  # names of the core's, shown by other words
+}
+KEYS = re.compile(r"(Down|Up|Left|Right|Home|End|Space) .")
+NO_TEXTS = {
+    "svg.py": "drawing commands",
+    "terminal.py": "escape sequences",
+}
+MARKS = ("_", "many")
+LOGGERS = ("logger", "log")
+
+
+CORE = (
+    *("health*.py", "grpo_*.py", "rewards_words.py", "rewards_facts.py"),
+    *("net/telling.py", "net/skew.py"),
+)
+"""Modules of the core whose sentences the console shows as its own, wholly."""
+CONSOLE = sources("tui") + sorted(path for name in CORE for path in (REPO_ROOT / "core").glob(name))
+
+
+@pytest.mark.parametrize("path", CONSOLE, ids=lambda path: path.relative_to(REPO_ROOT).as_posix())
+def test_no_text_of_the_console_is_left_out(path: Path) -> None:
+    if path.name not in NO_TEXTS:
+        assert list(unmarked(path)) == []
+
+
+def unmarked(path: Path) -> Iterator[str]:
+    """What has two words side by side and neither goes through the catalogue nor is for programs."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = node.value
+            if WORDS.search(text) and not for_programs(text) and not excused(node, parents):
+                yield f"{path.name}:{node.lineno}: {text!r}"
+
+
+def for_programs(text: str) -> bool:
+    styles = set(re.findall(r"[A-Za-z]+", text)) <= STYLE
+    return (
+        styles
+        or text.strip() in CODES
+        or bool(KEYS.fullmatch(text))
+        or "{ " in text
+        or "{\n" in text
+    )
+
+
+def excused(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
+    """Marked, a docstring, for the log, for the reader of an assertion, or a type."""
+    while node in parents:
+        child, node = node, parents[node]
+        if isinstance(node, ast.Call):
+            name = node.func.id if isinstance(node.func, ast.Name) else ""
+            owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+            if name in MARKS or (isinstance(owner, ast.Name) and owner.id in LOGGERS):
+                return True
+        if isinstance(node, (ast.Assert, ast.arg)) or getattr(node, "annotation", None) is child:
+            return True
+        if isinstance(node, ast.Expr) and isinstance(child, ast.Constant):
+            return True
+    return False
+
+
+def test_what_is_left_out_would_be_found(tmp_path: Path) -> None:
+    path = tmp_path / "screen.py"
+    path.write_text(
+        '"""Not this one."""\na = "left out"\nb = f"{a} rounds left"\nc = _("not this")'
+    )
+    assert [row.partition(" ")[0] for row in unmarked(path)] == ["screen.py:2:", "screen.py:3:"]
+
+
+def test_tables_of_the_core_are_texts() -> None:
+    known = set(marked())
+    for rule in RULES:
+        assert {rule.cause, rule.next_step} <= known
+    settings_told = {each.metadata["doc"] for each in settings().values()}
+    for table in (REASONS, FATES, METRICS, FAMILIES, COUNTERS, MEANINGS):
+        assert set(table.values()) <= known
+    assert settings_told <= known
+
+
+# --- a console in another language ------------------------------------------------------------
+
+NAMES = {"calm golden", "quick amber", "shy marble", "lunar careful", "devoted dreamy"}
+"""Of peers, as far as two of their words were made of small letters."""
+TASK = {"State the", "final answer", "the following", "arithmetic problem"}
+"""What a model was asked."""
+
+
+def test_every_screen_speaks_another_language(tmp_path: Path) -> None:
+    written(tmp_path, pseudo())
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.tui.pseudo_console", str(tmp_path)],
+        cwd=REPO_ROOT,
+        capture_output=True,
+        text=True,
+        timeout=150,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    shown = json.loads(done.stdout.splitlines()[-1])
+    assert set(shown) == {*SCREENS, "first start"}
+    left = {name: [*english(text)] for name, text in shown.items()}
+    assert {name: rows for name, rows in left.items() if rows} == {}
+
+
+def pseudo() -> dict[str, str]:
+    """Every text with its accents, as a .mo has it."""
+    found = {}
+    for path in sources("core", "tui"):
+        for text, context, other, _comment in extract.texts(path.read_text("utf-8"), str(path)):
+            key = f"{context}\x04{text}" if context else text
+            both = (text, other) if other else (text,)
+            found["\0".join([key, *both[1:]])] = "\0".join(map(accented, both))
+    return found
+
+
+def english(screen: str) -> Iterator[str]:
+    """Where two words without an accent stand side by side, and are the console's own."""
+    for row in screen.split("\n"):
+        found = re.findall(r"\b[A-Za-z]{3,} [a-z]{3,}\b", row)
+        yield from (words for words in found if words not in NAMES | TASK)
+
+
+# --- languages and broken catalogues ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("environment", "wanted"),
+    [
+        ({}, []),
+        ({"LANG": "C.UTF-8"}, []),
+        ({"LANG": "POSIX"}, []),
+        ({"LANG": "en_GB.UTF-8"}, []),
+        ({"LANG": "de_AT.UTF-8@euro"}, ["de_AT.UTF-8@euro"]),
+        ({"LANG": "de_DE.UTF-8", "LC_ALL": "fr_FR"}, ["fr_FR"]),
+        ({"LANGUAGE": "pt_BR:pt:en:de", "LANG": "de"}, ["pt_BR", "pt"]),
+        ({"LANGUAGE": "en_US:de"}, []),
+        ({"LANGUAGE": ":::", "LANG": "de"}, []),
+        ({"LANG": "../../etc\udcff"}, []),
+    ],
+)
+def test_the_language_is_what_the_environment_says(
+    environment: dict[str, str], wanted: list[str]
+) -> None:
+    assert texts.languages(environment) == wanted
+
+
+@pytest.fixture
+def speaking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder whose catalogue is read by the first text that is asked for."""
+    monkeypatch.setattr(texts, "FOLDER", tmp_path)
+    monkeypatch.setenv("LANGUAGE", LANGUAGE)
+    texts._catalogue.cache_clear()
+    yield tmp_path
+    texts._catalogue.cache_clear()
+
+
+def test_a_translation_is_used(speaking: Path) -> None:
+    written(
+        speaking,
+        {
+            "Quit Waggle?": "Waggle beenden?",
+            "{n} round\0{n} rounds": "eine Runde\0{n} Runden",
+            "a scale\x04Log": "Logarithmus",
+        },
+    )
+    assert texts._("Quit Waggle?") == "Waggle beenden?"
+    assert texts._("Not there") == "Not there"
+    assert [texts.many("{n} round", "{n} rounds", n) for n in (1, 2)] == [
+        "eine Runde",
+        "{n} Runden",
+    ]
+    assert (texts._("Log", "a scale"), texts._("Log")) == ("Logarithmus", "Log")
+
+
+ENGLISH = "{done} of {total:,} rounds"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "{done} von {gesamt:,} Runden",
+        "{done} Runden",
+        "{done} von {total:,} Runden {mehr}",
+        "{done} von {total:d} Runden",
+        "{done!r} von {total:,} Runden",
+        "{done} von {total:,",
+        "{done.__class__} von {total:,}",
+        "{} von {total:,} Runden",
+        "Runden }",
+    ],
+)
+def test_a_translation_that_cannot_be_filled_in_stays_english(speaking: Path, wrong: str) -> None:
+    counted = {f"{ENGLISH} left\0{ENGLISH} more": f"{wrong}\0{wrong}"}
+    written(speaking, {ENGLISH: wrong, f"x\x04{ENGLISH}": wrong, **counted})
+    for told in (texts._(ENGLISH), texts._(ENGLISH, "x")):
+        assert told.format(done=1, total=2000) == "1 of 2,000 rounds"
+    for n in (1, 5):
+        told = texts.many(f"{ENGLISH} left", f"{ENGLISH} more", n)
+        assert told.format(done=1, total=2000)
+
+
+def test_a_form_for_one_may_leave_the_number_out(speaking: Path) -> None:
+    written(speaking, {"{n} round of {all}\0{n} rounds of {all}": "eine Runde\0{n} Runden"})
+    assert texts.many("{n} round of {all}", "{n} rounds of {all}", 1) == "eine Runde"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xde\x12\x04\x95",
+        b"no catalogue",
+        b"\xde\x12\x04\x95" + b"\xff" * 40,
+        b"\xde\x12\x04\x95\0\0\0\0\x01\0\0\0\x1c\0\0\0\x24\0\0\0" + b"\0" * 8 + b"\xff" * 24,
+    ],
+)
+def test_a_catalogue_that_is_none_is_passed_over(speaking: Path, data: bytes) -> None:
+    written(speaking, {})
+    (speaking / LANGUAGE / "LC_MESSAGES" / "waggle.mo").write_bytes(data)
+    assert texts._("Quit Waggle?") == "Quit Waggle?"
+    assert texts.many("{n} round", "{n} rounds", 3).format(n=3) == "3 rounds"
+
+
+@pytest.mark.parametrize("rule", ["n%0", "7", "nonsense(", "n/0"])
+def test_a_plural_rule_that_is_none_leaves_english(speaking: Path, rule: str) -> None:
+    head = f"Content-Type: text/plain; charset=UTF-8\nPlural-Forms: nplurals=2; plural={rule};\n"
+    written(speaking, {"": head, "{n} round\0{n} rounds": "{n} Runde\0{n} Runden"})
+    assert texts.many("{n} round", "{n} rounds", 3) == "{n} rounds"
+
+
+def test_accents_leave_placeholders_alone() -> None:
+    assert accented("{done} of {total:,} {{rounds}} {name!r:>9}") == (
+        "{done} óf {total:,} {{róúnds}} {name!r:>9}"
+    )
