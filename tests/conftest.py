@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from core.home import Home
 
+os.environ["LANGUAGE"] = "en"  # what the tests compare with, whatever this machine speaks
 settings.register_profile("waggle", deadline=None)  # a busy machine is no failure
 settings.load_profile("waggle")
 

@@ -94,7 +94,7 @@ def test_no_text_of_the_console_is_left_out(path: Path) -> None:
 
 
 def unmarked(path: Path) -> Iterator[str]:
-    """What has two words side by side and neither goes through the catalogue nor is for programs."""
+    """Two words side by side that neither go through the catalogue nor are for programs."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     for node in ast.walk(tree):
