@@ -68,12 +68,7 @@ def random_input(pick: random.Random, width: int, height: int, scope: str) -> In
     """The next input to a console of that size, on a screen with the keys of `scope`."""
     dice = pick.random()
     if dice < 0.03:
-        size = (
-            pick.choice(SIZES)
-            if pick.random() < 0.6
-            else (pick.randint(1, 300), pick.randint(1, 100))
-        )
-        return ("resize", *size)
+        return ("resize", *_size(pick))
     if dice < 0.09:
         return ("events", pick.randrange(2**32), pick.randint(1, 5))
     if dice < 0.13:
@@ -83,6 +78,17 @@ def random_input(pick: random.Random, width: int, height: int, scope: str) -> In
     if dice < 0.14:
         return ("later", pick.choice(CLOCK_S))
     return ("type", _typed(pick, width, height, scope))
+
+
+def _size(pick: random.Random) -> tuple[int, int]:
+    """From one cell to a wall of them; those cost, so they come up less often."""
+    dice = pick.random()
+    if dice < 0.5:
+        return pick.choice(SIZES[:3])
+    if dice < 0.8:
+        return pick.choice(SIZES)
+    most = (300, 100) if dice < 0.85 else (120, 40)
+    return pick.randint(1, most[0]), pick.randint(1, most[1])
 
 
 def _typed(pick: random.Random, width: int, height: int, scope: str) -> str:
