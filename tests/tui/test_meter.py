@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 
 from tui.terminal import Tty
 from tui.ticker import METER_S, RENEWED_S, Meter
@@ -48,7 +49,7 @@ def test_it_is_not_shown_anew_on_every_tick() -> None:
     wire = Wire()
     wire.write(1000, METER_S)
     said = [figure for rate in range(2000, 8000, 500) for figure in wire.write(rate, 0.5)]
-    changes = sum(one != other for one, other in zip(said, said[1:], strict=False))
+    changes = sum(one != other for one, other in itertools.pairwise(said))
     assert changes <= 6 / RENEWED_S
 
 
