@@ -23,6 +23,9 @@ LONGEST = 2.2
 """The longest completion of a round is so many times as long as the mean one."""
 SMALL = 4_000_000
 """Parameters below which a node computes with one thread."""
+SUSTAINED = 1.5
+"""For larger ones: a round that comes from memory all along lasts so many times what the quickest
+runs of its parts do."""
 PAYS = 1.3
 """A less exact format is taken for sampling when it is so many times as fast, ..."""
 UPDATE_PAYS = 1.5
@@ -159,6 +162,8 @@ def _slower(shape: Shape, config: Config, machine: Machine) -> float:
     wanted = config.model.threads or (1 if shape.parameters < SMALL else machine.threads // nodes)
     threads = min(max(1, wanted), machine.threads)
     crowd = max(1.0, threads * nodes / machine.threads)
+    if shape.parameters >= SMALL:
+        crowd *= SUSTAINED
     if threads == 1:
         return crowd * machine.alone / machine.update["float32"]
     return crowd * machine.threads / threads

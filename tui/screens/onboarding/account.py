@@ -46,6 +46,7 @@ WHY = {
     ),
     "read-only": _("The node trains along; nobody counts what it does."),
 }
+LOOKING = _("a moment: it is read, or made where there is none")
 COORDINATOR, LOGIN = _("coordinator"), _("login")
 BESIDE = _("what lies beside it: a restart needs no keyboard")
 FIELDS = {
@@ -117,7 +118,7 @@ class AccountStep(Step):
         rows: Card = ()
         if self.chosen not in ("login", "read-only"):
             mine = self._account
-            address = mine.address if mine else self.draft.address or _("making an account")
+            address = mine.address if mine else self.draft.address or LOOKING
             rows = ((_("address"), address),)
             if mine is not None:
                 how = _("your passphrase, asked for at each start") if mine.locked else BESIDE

@@ -21,7 +21,7 @@ LEVELS = {"fits": "healthy", "tight": "degraded", "too large": "down"}
 LOOKING = _("looking at the memory")
 MEASURING = "measuring ..."
 NO_PACE = _("- a round")
-LONG = _("The time is for answers as long as they may be; shorter ones take less.")
+LONG = _("The time is for the longest answers; shorter ones take less.")
 OTHER = _("Another model: Hugging Face id or path")
 
 
@@ -115,9 +115,7 @@ def trained(found: Plan) -> str:
         return f"{found.advice}."
     if found.recipe is None:
         return ""
-    memory = _("{needed} of {free} GiB that are free").format(
-        needed=gib(found.needed), free=gib(found.free)
-    )
-    return _("{rstrip}, in {memory}.").format(
-        rstrip=found.recipe.sentence().rstrip("."), memory=memory
+    what = _("every weight") if found.recipe.trained == "full" else _("an adapter (LoRA)")
+    return _("Trains {what}, in {needed} of {free} GiB that are free.").format(
+        what=what, needed=gib(found.needed), free=gib(found.free)
     )

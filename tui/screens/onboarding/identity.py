@@ -4,6 +4,7 @@ and either is backed up here if the person wants it.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 from rich.text import Text
@@ -84,6 +85,11 @@ class IdentityStep(Step):
             await self._ensure()
         except WaggleError as error:
             self._card(str(error), "")
+            return
+        # The next question is about the account, which takes as long to make as this is read.
+        with contextlib.suppress(WaggleError):  # told there
+            account = await ask(lambda: credentials.account_of(self.home), KEYS_TIMEOUT_S)
+            self.draft = replace(self.draft, address=account.address)
 
     async def _ensure(self) -> None:
         if not self.draft.peer_id:

@@ -84,11 +84,6 @@ def _checked_folder(text: str) -> str:
 class ModelStep(Step):
     NAME = _("Model")
     QUESTION = _("Which language model should learn?")
-    DEFAULT_CSS = """
-    ModelStep #fit {
-        height: 3;
-    }
-    """
 
     def fields(self) -> ComposeResult:
         self._entries = catalogue.entries()
@@ -102,9 +97,10 @@ class ModelStep(Step):
         chosen = self.draft.model
         if chosen not in self._about:
             chosen = OWN
-        yield Static(id="fit", classes="about", markup=False)
         yield Choices(model_choices(self._entries, {}), chosen, self.glyphs, id="model")
         yield Field(_("Id or path"), self.draft.own_model, "Qwen/Qwen2.5-0.5B-Instruct", id="own")
+        # Below the list, which must not move when another entry has more to say.
+        yield Static(id="fit", classes="about", markup=False)
 
     def on_mount(self) -> None:
         self._show()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -171,9 +172,20 @@ class OnboardingScreen(Screen[None]):
     def action_next(self) -> None:
         if not self._busy:
             self._busy = True
-            self._accepting = self.run_worker(
-                self._accept(), exclusive=True, group="accept", exit_on_error=True
-            )
+            self._behind(self._accept)
+
+    def _behind(self, answer: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Answer once all that was pressed before has been. Enter and Esc are looked at before the
+        focused widget sees them: on a busy machine they would overtake what was typed."""
+        way = [*self.focused.ancestors_with_self] if self.focused is not None else [self]
+
+        def on(position: int) -> None:
+            if position < len(way):
+                way[position].call_later(on, position + 1)
+            else:
+                self._accepting = self.run_worker(answer(), exclusive=True, group="accept")
+
+        on(0)
 
     async def _accept(self) -> None:
         try:
@@ -201,15 +213,17 @@ class OnboardingScreen(Screen[None]):
         self.position = here + 1
         await self._show()
 
-    async def action_previous(self) -> None:
+    def action_previous(self) -> None:
         if self._busy:
             if self.step.waiting and self._accepting is not None:
                 self._accepting.cancel()
-            return
-        if self.position == 0:
+        elif self.position == 0:
             self._tell(FIRST)
-            return
-        self._busy = True
+        else:
+            self._busy = True
+            self._behind(self._go_back)
+
+    async def _go_back(self) -> None:
         try:
             self.draft = self.step.leave()
             self.position -= 1
