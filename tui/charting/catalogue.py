@@ -53,10 +53,16 @@ CHARTS = (
         _("Learning"), _("Reward seen"), local="reward_mean_local", foreign="reward_mean_foreign"
     ),
     _chart(_("Learning"), _("Reward spread"), std="reward_std"),
-    _chart(_("Signal"), _("Groups with equal rewards"), share="frac_reward_zero_std"),
+    _chart(
+        _("Signal"),
+        _("Groups with equal rewards"),
+        share="frac_reward_zero_std",
+        own="frac_reward_zero_std_local",
+    ),
     _chart(
         _("Signal"), _("Groups solved"), none="solved_none", some="solved_some", all="solved_all"
     ),
+    _chart(_("Signal"), _("Own groups solved"), none="solved_none_local", all="solved_all_local"),
     _chart(_("Policy"), _("Entropy"), entropy="entropy"),
     _chart(_("Policy"), _("KL to the start"), kl="kl"),
     _chart(_("Policy"), _("KL of the round"), kl="approx_kl"),
