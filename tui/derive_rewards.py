@@ -12,6 +12,7 @@ from core import events
 from core.chain.ledger_pages import Round
 from core.chain.line import Line as Obstacle
 from core.reports import ago
+from core.rewards_check import Checked
 from core.rewards_facts import Side, Stage, facts, round_lines, sides, stages
 from core.rewards_figures import Figures
 from core.rewards_words import NAMES, differs
@@ -143,6 +144,17 @@ def counters(figures: Figures, now: float) -> tuple[tuple[Side, ...], str]:
         else NEVER_ASKED
     )
     return tuple(sides(figures)), asked
+
+
+def answered(told: Checked) -> str:
+    """What the coordinator has just said, in short."""
+    said = _("The coordinator is at round {round}. Its counters are as of now.")
+    if told.asked:
+        said = _(
+            "The coordinator is at round {round}. {there} of {asked} open submissions are there"
+            " already. Its counters are as of now."
+        )
+    return said.format(round=told.round, there=len(told.there), asked=told.asked)
 
 
 def about(figures: Figures, now: float) -> tuple[Line, ...]:

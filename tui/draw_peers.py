@@ -233,6 +233,14 @@ def left_out(
 # --- gossip -----------------------------------------------------------------------------------
 
 
+def gossip_foot(frozen: bool, behind: int) -> tuple[str, str]:
+    """Whether what is heard is followed, and which key changes that."""
+    if not frozen:
+        return _("following"), _("f holds it still")
+    told = many("+{n} message", "+{n} messages", behind).format(n=behind)
+    return told, _("End or f follows again")
+
+
 def gossip_rows(message: Gossip, width: int, pen: Pen) -> list[list[Piece]]:
     """A message as rows: who and when, what was asked, what it answered, then a gap."""
     who = _("round {round}  {node}").format(round=message.round, node=pen.safe(message.node, 120))

@@ -16,7 +16,7 @@ from textual.containers import Vertical
 from core.errors import WaggleError
 from core.state import NodeState
 from core.swarm.peer_reports import held_words
-from core.texts import _, many
+from core.texts import _
 from tui import derive_peers as derive
 from tui import draw_network, draw_peers, keys
 from tui.derive_peer_details import about
@@ -193,12 +193,7 @@ class PeersScreen(SectionsScreen):
         self.query_one("#peers-head", Lines).show(view)
         where, what = "", ""
         if self.section == "gossip":
-            where = (
-                many("+{n} message", "+{n} messages", self.feed.behind).format(n=self.feed.behind)
-                if self.feed.frozen
-                else _("following")
-            )
-            what = _("End or f follows again") if self.feed.frozen else _("f holds it still")
+            where, what = draw_peers.gossip_foot(self.feed.frozen, self.feed.behind)
         elif (row := self._chosen()) is not None:
             mover, now = self.mover(self.section), self.waggle.clock()
             where = _("{here:,} of {all:,}").format(here=mover.cursor + 1, all=mover.length)

@@ -146,14 +146,7 @@ class RewardsScreen(SectionsScreen):
             if counted is not None:
                 counted = replace(counted, owner=told.owner)
             self._read = replace(self._read, figures=replace(told.figures, counted=counted))
-        said = _("The coordinator is at round {round}. Its counters are as of now.")
-        if told.asked:
-            said = _(
-                "The coordinator is at round {round}. {there} of {asked} open submissions are"
-                " there already. Its counters are as of now."
-            )
-        said = said.format(round=told.round, there=len(told.there), asked=told.asked)
-        self._say(said, title=_("Asked"))
+        self._say(derive.answered(told), title=_("Asked"))
         self._draw()
 
     # --- asking -------------------------------------------------------------------------------
