@@ -7,8 +7,8 @@ order is that of what a person must know first:
 2. Can it train: a part that nothing works without is down; it is starting; it hangs; it crashes
    again and again.
 3. Is all of it for nothing: its peer id belongs to another account.
-4. What ends or spoils it next: an error of a moment ago, a full disk, a full memory, a loss that
-   is no number.
+4. What ends or spoils it next: an error of a moment ago, a checkpoint not saved, a full disk, a
+   full memory, a loss that is no number.
 5. Does it count: network, chain and services; what stands between outbox and coordinator.
 6. Is it with the others: the clock, rounds behind, nobody there.
 7. Does it learn, and as fast as before.
@@ -69,6 +69,7 @@ _RULES: tuple[Rule, ...] = (
     health_life.restarting,
     _part(lambda state, now: health_rewards.not_counted(state)),
     health_life.failing,
+    health_life.unsaved,
     _part(health_machine.disk, health_machine.memory, health_training.not_finite),
     health_life.service_ill,
     _part(

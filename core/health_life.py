@@ -20,6 +20,10 @@ FIRST_ROUND_S = 1800.0
 PATIENCE = 8
 """So many usual rounds without a sign of life are too many."""
 RECENT_S = 300.0
+OFTEN = 3
+"""So many times, less than `RECENT_S` apart, an error is one that lasts."""
+UNSAVED = "checkpoint_failed"
+"""The code of its incident (`core.upkeep`)."""
 CRASHES, CRASHES_S = 3, 3600.0
 """So many ends that nobody asked for, in so many seconds, will not mend themselves."""
 
@@ -109,6 +113,8 @@ def stalled(state: NodeState, now: float, alive: bool) -> Verdict | None:
                 _("Check that the coordinator's clock moves: `waggle doctor`"),
             )
         return None
+    if phase.name == "eval":  # nobody counts in it, and it may take many rounds' time
+        patience = max(patience, FIRST_ROUND_S)
     newest = max(state.worked, phase.since)
     if newest and now - newest > patience:
         told = _("Nothing has happened for {time}")
@@ -157,6 +163,16 @@ def failing(state: NodeState, now: float, alive: bool) -> Verdict | None:
     )
 
 
+def unsaved(state: NodeState, now: float, alive: bool) -> Verdict | None:
+    """A checkpoint that could not be written is an illness until one is, however rounds go on."""
+    line = next((each for each in reversed(state.incidents) if each.code == UNSAVED), None)
+    started = state.node.time if state.node else 0.0
+    saved = state.checkpoint.time if state.checkpoint else 0.0
+    if line is None or line.last < max(started, saved):
+        return None
+    return Verdict("degraded", _reason(line), line.next_step or SEE_LOG)
+
+
 def service_ill(state: NodeState, now: float, alive: bool) -> Verdict | None:
     for name, service in state.services.items():
         if service.status in ("down", "degraded"):
@@ -172,18 +188,23 @@ def service_ill(state: NodeState, now: float, alive: bool) -> Verdict | None:
     return None
 
 
-def _last_error(state: NodeState) -> IncidentLine | None:
-    return next((line for line in reversed(state.incidents) if line.level == "error"), None)
+def _last_error(state: NodeState, but: str = "") -> IncidentLine | None:
+    errors = (line for line in reversed(state.incidents) if line.level == "error")
+    return next((line for line in errors if line.code != but), None)
 
 
 def _recent_error(state: NodeState, now: float) -> IncidentLine | None:
-    """The newest error that no finished round has outlived."""
-    worst = _last_error(state)
-    if worst is None or now - worst.last > RECENT_S:
-        return None
+    """The newest error that no finished round has outlived.
+
+    One that comes back is outlived by quiet alone: else the verdict would flip with every round.
+    """
+    worst = _last_error(state, but=UNSAVED)  # which has a rule of its own
     started = state.node.time if state.node else 0.0
+    if worst is None or now - worst.last > RECENT_S or worst.last < started:
+        return None
+    lasts = worst.count >= OFTEN and worst.last - worst.first < RECENT_S * (worst.count - 1)
     finished = state.last_round.time if state.last_round else 0.0
-    return worst if worst.last >= max(started, finished) else None
+    return worst if lasts or worst.last >= finished else None
 
 
 def _reason(line: IncidentLine) -> str:

@@ -16,6 +16,8 @@ from core.texts import _
 NO_SIGNAL_ROUNDS = 10
 NEWEST, EARLIER, ENOUGH = 5, 300, 30
 """The newest rounds against those before them, of which there must be enough."""
+NEWEST_S = 60.0
+"""What the newest rounds span at least: short ones would change the verdict every few seconds."""
 SLOWER, SLOWER_S = 2.0, 1.0
 """Twice as long, and longer by more than this: below it nobody minds."""
 
@@ -53,19 +55,20 @@ def slow(state: NodeState, now: float) -> Told:
     seconds = tail(state.series_of("seconds"), EARLIER)
     if len(seconds) < ENOUGH + NEWEST:
         return None
-    usual, here = statistics.median(seconds[:-NEWEST]), statistics.median(seconds[-NEWEST:])
+    newest = _newest(seconds)
+    usual, here = statistics.median(seconds[:-newest]), statistics.median(seconds[-newest:])
     if here < SLOWER * usual or here - usual < SLOWER_S:
         return None
     what = _("Rounds take {seconds:.1f} s, {times:.1f} times as long as they did").format(
         seconds=here, times=here / max(usual, 1e-3)
     )
-    longer = _times(state, "completion_length_mean")
+    longer = _times(state, "completion_length_mean", newest)
     if longer is not None and longer > SLOWER / 1.3:
         return (
             sentence(what, _("the answers are {times:.1f} times as long").format(times=longer)),
             _("That is the model's doing; sampling.max_new_tokens caps it"),
         )
-    speed = _times(state, "tokens_per_s")
+    speed = _times(state, "tokens_per_s", newest)
     why = (
         _("it samples at {share:.0f} % of its usual speed").format(share=100 * speed)
         if speed and speed < 0.7
@@ -77,13 +80,22 @@ def slow(state: NodeState, now: float) -> Told:
     )
 
 
-def _times(state: NodeState, name: str) -> float | None:
+def _newest(seconds: list[float]) -> int:
+    """How many of the last rounds count as the newest; no more than leaves enough before them."""
+    count, span = NEWEST, sum(seconds[-NEWEST:])
+    while span < NEWEST_S and count < len(seconds) - ENOUGH:
+        count += 1
+        span += seconds[-count]
+    return count
+
+
+def _times(state: NodeState, name: str, newest: int) -> float | None:
     """The newest values over the usual ones."""
     values = tail(state.series_of(name), EARLIER)
-    if len(values) < ENOUGH + NEWEST:
+    if len(values) < ENOUGH + newest:
         return None
-    usual = statistics.median(values[:-NEWEST])
-    return statistics.median(values[-NEWEST:]) / usual if usual > 0 else None
+    usual = statistics.median(values[:-newest])
+    return statistics.median(values[-newest:]) / usual if usual > 0 else None
 
 
 def hint(state: NodeState) -> str:

@@ -255,7 +255,7 @@ CASES = [
     ("the policy jumps", told_doctor(approx_kl=0.4), "degraded", "moves by 0.40 nats in one round"),
     (
         "slow",
-        [*up(), *rounds(40, seconds=1.5), *rounds(5, first=41, seconds=4.5, tokens_per_s=280.0)],
+        [*up(), *rounds(40, seconds=1.5), *rounds(14, first=41, seconds=4.5, tokens_per_s=280.0)],
         "degraded",
         "Rounds take 4.5 s, 3.0 times as long as they did: it samples at 31 % of its usual speed",
     ),
@@ -264,12 +264,18 @@ CASES = [
         [
             *up(),
             *rounds(40, metrics={"completion_length_mean": 10.0}),
-            *rounds(5, first=41, seconds=4.5, metrics={"completion_length_mean": 30.0}),
+            *rounds(14, first=41, seconds=4.5, metrics={"completion_length_mean": 30.0}),
         ],
         "degraded",
         "the answers are 3.0 times as long",
     ),
     ("slow once", [*up(), *rounds(40), finished(41, time=NOW - 4, seconds=9)], "healthy", "Round"),
+    (
+        "slow for half a minute",
+        [*up(), *rounds(40), *rounds(6, first=41, seconds=4.5)],
+        "healthy",
+        "R",
+    ),
     ("too young to be slow", [*up(), *rounds(9), *rounds(5, first=10, seconds=9)], "healthy", "R"),
 ]
 
