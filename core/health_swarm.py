@@ -12,7 +12,7 @@ MOVES, MISSED = 2, 4
 """One long round happens to everybody; to miss so many rounds in so many moves is a habit."""
 OVERDUE_S = 60.0
 ALONE_S = 300.0
-ALONE_ROUNDS = 5
+ALONE_ROUNDS = 3
 TRAINING = ("sample", "publish", "gather", "admit", "update")
 FASTER = _(
     "Train less in a round: lower game.groups or sampling.max_new_tokens, or take a smaller model"
