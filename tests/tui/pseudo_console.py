@@ -38,6 +38,7 @@ SCREENS = {
     "settings": ("escape", "s"),
     "searching a setting": ("slash",),
     "help": ("escape", "escape", "question_mark"),
+    "palette": ("escape", "ctrl+p"),
     "quitting": ("escape", "q"),
 }
 """The keys that lead to each screen from the one before."""

@@ -30,13 +30,61 @@ class Chart:
     lines: tuple[Line, ...]
 
 
+LABELS = {
+    "own": _("own"),
+    "swarm": _("swarm"),
+    "loss": _("loss"),
+    "sampled": _("sampled"),
+    "greedy": _("greedy"),
+    "local": _("local"),
+    "foreign": _("foreign"),
+    "std": _("std"),
+    "share": _("share"),
+    "none": _("none"),
+    "some": _("some"),
+    "all": _("all"),
+    "entropy": _("entropy"),
+    "kl": _("kl"),
+    "low": _("low"),
+    "high": _("high"),
+    "mean": _("mean"),
+    "largest": _("largest"),
+    "least": _("least"),
+    "greatest": _("greatest"),
+    "norm": _("norm"),
+    "rate": _("rate"),
+    "ratio": _("ratio"),
+    "taken": _("taken"),
+    "skipped": _("skipped"),
+    "longest": _("longest"),
+    "ended": _("ended"),
+    "trained": _("trained"),
+    "round": _("round"),
+    "wait": _("wait"),
+    "sample": _("sample"),
+    "update": _("update"),
+    "now": _("now"),
+    "peak": _("peak"),
+    "expected": _("expected"),
+    "threads": _("threads"),
+    "passes": _("passes"),
+    "retries": _("retries"),
+    "peers": _("peers"),
+    "used": _("used"),
+    "rejected": _("rejected"),
+    "tokens": _("tokens"),
+    "value": _("value"),
+}
+"""What the lines of a chart are called; in `_chart` their names are the English ones."""
+
+
 def _chart(group: str, title: str, **lines: str) -> Chart:
     """lines: label=series; the first letter of a label is its mark, unless it is taken."""
     made: list[Line] = []
     for label, name in lines.items():
         taken = {line.mark for line in made}
         mark = next(c for c in f"{label}*+#" if c not in taken)
-        made.append(Line(name, label.replace("_", " "), mark))
+        made.append(Line(name, LABELS[label.replace("_", " ")], mark))
     return Chart(title.lower(), group, title, tuple(made))
 
 
@@ -113,8 +161,12 @@ CHARTS = (
     _chart(_("Swarm"), _("Tokens trained"), tokens="trained_tokens"),
 )
 
-FAMILIES = {"reward_mean/": (_("Learning"), "Reward: "), "seconds/": (_("Speed"), "Seconds: ")}
+FAMILIES = {
+    "reward_mean/": (_("Learning"), _("Reward: {name}")),
+    "seconds/": (_("Speed"), _("Seconds: {name}")),
+}
 """Prefix to group and title, for names that end in something only known while running."""
+OTHER = _("Other")
 TOLD_TWICE = ("reward_mean",)
 """Told by a chart above under another name: the mean over own and foreign completions."""
 
@@ -129,20 +181,20 @@ def charts(names: Iterable[str]) -> tuple[Chart, ...]:
             out.append(Chart(chart.id, chart.group, chart.title, lines))
             for line in lines:
                 del left[line.name]
-    others = sorted(left, key=lambda name: (_family(name)[0] == "Other", name))
+    others = sorted(left, key=lambda name: (_family(name)[0] == OTHER, name))
     return (*out, *(_alone(name) for name in others))
 
 
 def _alone(name: str) -> Chart:
     group, title = _family(name)
-    return Chart(name, group, title, (Line(name, "value", "v"),))
+    return Chart(name, group, title, (Line(name, LABELS["value"], "v"),))
 
 
 def _family(name: str) -> tuple[str, str]:
     for prefix, (group, title) in FAMILIES.items():
         if name.startswith(prefix) and name != prefix:
-            return group, title + name.removeprefix(prefix)
-    return _("Other"), name
+            return group, title.format(name=name.removeprefix(prefix))
+    return OTHER, name
 
 
 def definition(name: str) -> str:
