@@ -10,6 +10,7 @@ import dataclasses
 import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from core.config import Effective, Origin, from_text, kind_of, settings, value_of
@@ -18,6 +19,7 @@ from core.schema import Config
 from core.texts import _
 from core.urls import shown_urls
 
+NOT_SET = _("That one is not in config.yaml: there is nothing to take out.")
 LIVE_SECTION = "console"
 """Its settings apply at once; all others are read when the node starts."""
 URLS = ("chain.rpc_url", "chain.login_url")
@@ -192,14 +194,10 @@ def standing(row: Row) -> tuple[tuple[str, str], ...]:
     """(level, sentence) of what a person should know before changing it; level as of health."""
     out: list[tuple[str, str]] = []
     if row.overridden:
-        out.append(
-            (
-                "degraded",
-                _("Set by {overridden}, which wins over config.yaml.").format(
-                    overridden=row.overridden
-                ),
-            )
+        wins = _("Set by {overridden}, which wins over config.yaml until it is gone.").format(
+            overridden=row.overridden
         )
+        out.append(("degraded", wins))
     if row.pending is not None:
         out.append(
             (
@@ -211,6 +209,22 @@ def standing(row: Row) -> tuple[tuple[str, str], ...]:
         )
     elif row.live:
         out.append(("", _("A change applies at once.")))
-    else:
+    elif not row.overridden:
         out.append(("", _("A change counts from the node's next start.")))
     return tuple(out)
+
+
+def written(row: Row, taken_out: bool, path: Path, changed: bool) -> str:
+    """What came of a change of the file at `path`, and when it counts. row: as it is read now."""
+    if not changed:
+        return (
+            NOT_SET
+            if taken_out
+            else _("{key} is already so in {file}.").format(key=row.key, file=path)
+        )
+    done = _("{key} is taken out of {file}.") if taken_out else _("{key} is written to {file}.")
+    if row.overridden:
+        then = _("{origin} still wins over it.").format(origin=row.overridden)
+    else:
+        then = _("It counts now.") if row.live else _("It counts from the node's next start.")
+    return f"{done.format(key=row.key, file=path)} {then}"

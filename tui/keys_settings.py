@@ -47,7 +47,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("setting line", "keep", ("enter",), "Enter", _("Keep"),
             _("Write the value into config.yaml, or keep what was found."),
             footer=True, palette=False),
-    Command("setting line", "give_up", ("escape",), "Esc", _("As before"),
+    Command("setting line", "clear", ("escape",), "Esc", _("As before"),
             _("Leave it as it was."), footer=True, palette=False),
     Command("setting line", "turn(1)", ("down",), "Down", _("Next value"),
             _("The next of the values that a setting may have; while searching, the next setting."),

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from textual.events import Key as KeyEvent
 from textual.pilot import Pilot
 
 from core import events
@@ -152,6 +153,27 @@ async def test_all_ranks_come_from_the_file_and_are_found_sorted_and_copied(home
         assert view.table.key == ranked[399].peer_id
         await press(pilot, "escape")
         assert isinstance(app.screen, Dashboard)
+
+
+async def test_keys_that_come_in_one_piece_keep_their_order(home: Home) -> None:
+    """As over a slow link: the line opens and ends between two keys that were read together."""
+    async with running(home, [*begin(), *support.swarm()], NOW) as (app, pilot, _):
+        await press(pilot, "n")
+        view = app.screen
+        assert isinstance(view, PeersScreen)
+
+        async def at_once(*keys: str) -> None:
+            for key in keys:
+                app.post_message(KeyEvent(key, key if len(key) == 1 else None))
+            await settle(pilot, lambda: True)
+
+        await at_once("slash", *"otter", "ctrl+u", *"fox")
+        assert view._order.find == "fox"
+        await at_once("backspace", "enter", "s", "s")
+        assert (view._order.find, view._order.column) == ("fo", "reward")
+        await at_once("slash", "x", "escape", "m")
+        assert view._order.find == ""
+        assert view.table.key == ME
 
 
 async def test_details_tell_all_that_is_known(home: Home) -> None:

@@ -24,11 +24,13 @@ from tui import draw_peers, draw_rollouts, keys
 from tui.derive_rollouts import FILTERS, Row
 from tui.draw_rollouts import RowSource
 from tui.screens.row_details import Details, DetailsScreen
+from tui.screens.sections import OPENERS
 from tui.text import clean
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.lines import Lines
 from tui.widgets.table import Table
 from tui.widgets.table_search import SearchLine
+from tui.widgets.typed_line import typed
 
 if TYPE_CHECKING:
     from tui.app import WaggleApp
@@ -199,6 +201,9 @@ class RolloutsScreen(Screen[None]):
         if row is not None and row.round is not None:
             self.waggle.link_round(float(row.round))
         self._tell()
+
+    async def on_key(self, event: events.Key) -> None:
+        await typed(self, event, OPENERS)
 
     # --- what the keys do ---------------------------------------------------------------------
 

@@ -20,10 +20,12 @@ from tui.widgets.key_bar import KeyBar
 from tui.widgets.lines import Drawer, Lines
 from tui.widgets.table import Table
 from tui.widgets.table_search import SearchLine
+from tui.widgets.typed_line import typed
 
 WIDE = (120, 32)
 """Columns and rows from which all sections are shown at once."""
 TAB, BOX = "tab-", "section-"
+OPENERS = {"slash": "search"}
 PACE_S = 1.0
 """Seconds between two drawings of news at least."""
 
@@ -185,6 +187,9 @@ class SectionsScreen(Screen[None]):
                 self.action_show_section(name)
                 return
             widget = widget.parent if isinstance(widget.parent, Widget) else None
+
+    async def on_key(self, event: events.Key) -> None:
+        await typed(self, event, OPENERS)
 
     # --- moving -------------------------------------------------------------------------------
 

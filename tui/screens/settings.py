@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
@@ -28,6 +29,7 @@ from tui.screens.settings_line import SettingsLine
 from tui.screens.settings_list import SettingsList
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.lines import Lines
+from tui.widgets.typed_line import typed
 
 if TYPE_CHECKING:
     from tui.app import WaggleApp
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 FILE_S = 20.0
 MAX_UNDO = 100
 NEVER = _("A secret is never copied.")
-NOT_SET = _("That one is not in config.yaml: there is nothing to take out.")
 NOTHING = _("Nothing was changed here yet.")
 
 
@@ -150,6 +151,9 @@ class SettingsScreen(Screen[None]):
         else:
             await self._app.action_back()
 
+    async def on_key(self, event: events.Key) -> None:
+        await typed(self, event, {"slash": "search", "enter": "edit"})
+
     # --- the line -----------------------------------------------------------------------------
 
     @property
@@ -233,24 +237,11 @@ class SettingsScreen(Screen[None]):
                 self._undo = [*self._undo[1 - MAX_UNDO :], saved]
             self._take(now)
             self._refresh(key)
-            self._say(self._told(key, value, changed=saved.before != saved.after))
+            row = next(row for row in self._rows if row.key == key)
+            changed = saved.before != saved.after
+            self._say(derive_settings.written(row, value is None, home.config, changed))
 
         self._work(work, done)
-
-    def _told(self, key: str, value: Any, changed: bool) -> str:
-        row = next(row for row in self._rows if row.key == key)
-        if not changed:
-            if value is None:
-                return NOT_SET
-            return _("{key} is already so in {file}.").format(key=key, file=self._home.config)
-        done = _("{key} is written to {file}.")
-        if value is None:
-            done = _("{key} is taken out of {file}.")
-        if row.overridden and value is not None:
-            then = _("{origin} still wins over it.").format(origin=row.overridden)
-        else:
-            then = _("It counts now.") if row.live else _("It counts from the node's next start.")
-        return f"{done.format(key=key, file=self._home.config)} {then}"
 
     def action_reset(self) -> None:
         if (row := self.list.row) is not None:  # in the file perhaps, though a flag wins over it

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widgets import Input, Label
 
 from tui import keys
-from tui.widgets.field import SafeInput
+from tui.widgets.typed_line import TypedInput
 
 MAX_CHARS = 8192
 """A list of bootnodes is long."""
@@ -61,7 +61,7 @@ class SettingsLine(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Label("", markup=False)
-        line = SafeInput(compact=True, max_length=MAX_CHARS)
+        line = TypedInput(compact=True, max_length=MAX_CHARS)
         line.cursor_blink = False
         yield line
 
@@ -89,7 +89,8 @@ class SettingsLine(Horizontal):
             line.value = text
         line.cursor_position = len(text)
         self.display = True
-        line.focus()
+        # At once: `focus` waits for a turn, in which the letters of a quick hand would be commands.
+        self.screen.set_focus(line)
 
     def close(self) -> None:
         """What was typed is forgotten: it may be a secret."""
@@ -105,14 +106,10 @@ class SettingsLine(Horizontal):
         if self.display:
             self.post_message(self.Typed(event.value))
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.action_keep()
-
     def action_keep(self) -> None:
         self.post_message(self.Kept(self.input.value))
 
-    def action_give_up(self) -> None:
+    def action_clear(self) -> None:
         self.close()
         self.post_message(self.GivenUp())
 

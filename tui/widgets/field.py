@@ -15,11 +15,20 @@ def first_line(text: str) -> str:
 
 
 class SafeInput(Input):
-    """An input whose paste holds no control characters: Textual would write an escape sequence to
-    the terminal as it came."""
+    """An input that takes keys in the order in which they were typed, and whose paste holds no
+    control characters: Textual would write an escape sequence to the terminal as it came."""
 
     pasted: Callable[[str], str] = staticmethod(first_line)
     """What to make of a pasted text of several lines."""
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Editing keys act here, not on a way through the screen: letters that came behind them in
+        one piece, as over a slow link, would overtake them, and Ctrl+U would delete those."""
+        for binding in self._bindings.key_to_bindings.get(event.key, ()):
+            if await self.app.run_action(binding.action, self):
+                event.stop()
+                event.prevent_default()
+                return
 
     def on_paste(self, event: events.Paste) -> None:
         event.prevent_default()

@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.widgets import Input, Label
 
 from tui import keys
-from tui.widgets.field import SafeInput
+from tui.widgets.typed_line import TypedInput
 
 MAX_CHARS = 128
 
@@ -51,7 +51,7 @@ class SearchLine(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Label(self._label, markup=False)
-        line = SafeInput(
+        line = TypedInput(
             placeholder=self._placeholder,
             compact=True,
             max_length=MAX_CHARS,
@@ -68,16 +68,13 @@ class SearchLine(Horizontal):
         self.display = True
         self.input.value = text
         self.input.cursor_position = len(text)
-        self.input.focus()
+        # At once: `focus` waits for a turn, in which the letters of a quick hand would be commands.
+        self.screen.set_focus(self.input)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
         if self.display:
             self.post_message(self.Changed(event.value))
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.action_keep()
 
     def action_keep(self) -> None:
         self._close()
