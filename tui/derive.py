@@ -63,7 +63,7 @@ def _loading(state: NodeState) -> str:
 
 def loss_chart(state: NodeState, width: int) -> views.ChartView:
     series = state.series_of("loss")
-    return views.ChartView(_("Loss"), _lines("loss", series, width), series.last)
+    return views.ChartView(_("Loss"), _lines(_("loss"), series, width), series.last, 4)
 
 
 def reward_chart(state: NodeState, width: int) -> views.ChartView:

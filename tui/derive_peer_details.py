@@ -12,6 +12,7 @@ from core.swarm.peer_reports import UNREFUSED, apart, figures, held_words, meani
 from core.texts import _, many
 from tui.derive_peers import PeerRow
 from tui.draw_facts import Fact, Heading, Line
+from tui.text import capital
 
 STRANGER = _("Nothing of it has reached this node yet: it is known from the coordinator alone.")
 LABELS = {
@@ -47,7 +48,7 @@ def about(row: PeerRow, state: NodeState, now: float) -> tuple[Line, ...]:
         lines.append(Fact(_("quarantine"), held_words(held, now), "degraded"))
     if peer is not None and not me:
         for fate, found in sorted_out(peer.reasons).items():
-            lines.append(Heading(f"{FATE_NAMES[fate].capitalize()}: {FATES[fate]}"))
+            lines.append(Heading(f"{capital(FATE_NAMES[fate])}: {FATES[fate]}"))
             for reason, count in found:
                 lines.append(
                     Fact(

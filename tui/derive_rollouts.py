@@ -18,6 +18,7 @@ from core.grpo_doctor import diagnose
 from core.state import NodeState
 from core.texts import _, many
 from tui.draw_facts import Fact, Heading, Line
+from tui.text import capital
 
 MINE = _("this node")
 FILTERS = {
@@ -243,10 +244,10 @@ def details(row: Row) -> tuple[Line, ...]:
         Heading(_("Question")),
         *_lines(told.question or _("not rebuilt here")),
         Fact(_("solution"), told.answer or "-"),
-        Heading(first.capitalize()),
+        Heading(capital(first)),
         Fact("", measures(row, True)),
         *_lines(told.best),
-        Heading(second.capitalize()),
+        Heading(capital(second)),
         Fact("", measures(row, False)),
         *_lines(told.worst),
     )

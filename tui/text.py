@@ -64,6 +64,11 @@ def fit(text: str, width: int, ellipsis: str = "…") -> str:
     return set_cell_size(text, room).rstrip() + ellipsis
 
 
+def capital(text: str) -> str:
+    """`text` with a capital first letter; unlike `capitalize` it leaves the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def column(text: str, width: int, ellipsis: str = "…", right: bool = False) -> str:
     """`text` in exactly `width` cells, padded or cut."""
     fitted = fit(text, width, ellipsis)

@@ -64,6 +64,8 @@ class ChartView:
     title: str
     lines: tuple[ChartLine, ...]
     last: float | None = None
+    digits: int = 3
+    """Of the newest value, after the point."""
 
     @property
     def empty(self) -> bool:

@@ -27,7 +27,7 @@ from tui.ledger_pages import Found, Place
 from tui.screens.rewards_reading import Answer, Read, Reading
 from tui.screens.row_details import Details, DetailsScreen
 from tui.screens.sections import BOX, SectionsScreen, TextSection
-from tui.text import clean
+from tui.text import capital, clean
 from tui.widgets.lines import Lines
 from tui.widgets.table_ledger import LedgerTable
 from tui.widgets.table_search import SearchLine
@@ -277,7 +277,7 @@ class RewardsScreen(SectionsScreen):
             mine = (self.table.ledger.round(row) if row is not None else None) or mine
             now, (copied, what) = app.clock(), derive.copied(mine)
             title = round_head(mine, now)
-            return Details(title.capitalize(), derive.one_round(mine, now), copied, what)
+            return Details(capital(title), derive.one_round(mine, now), copied, what)
 
         self.app.push_screen(DetailsScreen(details))
 
@@ -288,7 +288,7 @@ class RewardsScreen(SectionsScreen):
             self._say(_("There is no {what} yet.").format(what=what))
             return
         self.app.copy_to_clipboard(text)
-        self._say(_("Copied {text}").format(text=text), title=what.capitalize())
+        self._say(_("Copied {text}").format(text=text), title=capital(what))
 
     def _say(self, text: str, title: str = "", severity: str = "information") -> None:
         told = clean(text, 600, self.waggle.ascii)

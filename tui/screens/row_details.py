@@ -13,7 +13,7 @@ from textual.widgets import Static
 from core.texts import _
 from tui import keys
 from tui.draw_facts import Line, facts
-from tui.text import clean
+from tui.text import capital, clean
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.lines import Lines
 
@@ -82,5 +82,5 @@ class DetailsScreen(Screen[None]):
         self.app.copy_to_clipboard(self._shown.copied)
         told = clean(self._shown.copied, 120, self.app.ascii)  # type: ignore[attr-defined]
         self.notify(
-            _("Copied {text}").format(text=told), title=self._shown.what.capitalize(), markup=False
+            _("Copied {text}").format(text=told), title=capital(self._shown.what), markup=False
         )

@@ -17,7 +17,7 @@ def legend(view: ChartView, width: int, pen: Pen) -> Text:
     """The lines of the chart by sign and name, and the newest value."""
     text = line()
     text.append(f"{view.title} ", "bold")
-    text.append(number(view.last, 4 if view.title == "Loss" else 3))
+    text.append(number(view.last, view.digits))
     if len(view.lines) > 1:
         for series, sign in zip(view.lines, signs(pen), strict=False):
             text.append(f"  {sign} {series.label}", pen.palette.label)
