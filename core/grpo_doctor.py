@@ -191,7 +191,7 @@ def _signal(told: Figures) -> Iterator[Finding]:
     what = what.format(share=percent(silent), solved=percent(all_), unsolved=percent(none))
     # With groups of others there is still something to step on, however silent one's own are.
     grave = (told["frac_reward_zero_std"] or 0.0) > NO_SIGNAL_AT_ALL
-    yield Finding("no_signal", grave, what, change + told.together)
+    yield Finding("no_signal", grave, what, told.together(change))
 
 
 def _length(told: Figures) -> Iterator[Finding]:
@@ -206,7 +206,7 @@ def _length(told: Figures) -> Iterator[Finding]:
     if told.settings.get("training.mask_truncated") is False:
         what = _("{share} of the answers are cut off by the token cap")
     what = what.format(share=percent(cut))
-    yield Finding("truncated", cut > CUT_OFF, what, longer + told.together)
+    yield Finding("truncated", cut > CUT_OFF, what, told.together(longer))
 
 
 def _weights(told: Figures) -> Iterator[Finding]:
@@ -227,7 +227,7 @@ def _generations(told: Figures) -> Iterator[Finding]:
     answers = told.real("game.generations")
     if answers is not None and answers < LEAST_GENERATIONS:
         what = _("{n} answers a task seldom differ").format(n=int(answers))
-        change = told.put("game.generations", "8") + told.together
+        change = told.together(told.put("game.generations", "8"))
         yield Finding("generations", False, what, change)
 
 

@@ -24,7 +24,7 @@ SEEN = (
 AGREED = frozenset({"game.tasks", "game.generations", "sampling.max_new_tokens"})
 """What all nodes of a swarm have alike: others refuse the groups of one that differs, and leave it
 alone in the end."""
-TOGETHER = _("; in the whole swarm, since others refuse what differs")
+TOGETHER = _("{advice}; in the whole swarm, since others refuse what differs")
 
 
 @dataclass(frozen=True)
@@ -112,11 +112,9 @@ class Figures:
             told = _("set {name} to {value} (it is {now})")
         return told.format(name=name, value=value, now=known)
 
-    @property
-    def together(self) -> str:
-        """What has to be said of a change of AGREED: the others must make it, too. "" where there
-        are none."""
-        return TOGETHER if self.state.peers else ""
+    def together(self, advice: str) -> str:
+        """Advice to change one of AGREED: where there are others, they must make it, too."""
+        return TOGETHER.format(advice=advice) if self.state.peers else advice
 
     @property
     def rate_name(self) -> str:

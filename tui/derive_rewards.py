@@ -161,6 +161,7 @@ def about(figures: Figures, now: float) -> tuple[Line, ...]:
     """Queue, stages and whatever decides: as lines."""
     lines: list[Line] = [Heading(_("Stages"))]
     for stage in stages(figures, now):
+        # Translators: so many submissions of a stage, worth so many points of reward.
         told = _("{rewards:,}, worth {worth:,}: {meaning}")
         if stage.votes is not None:
             told = _("{rewards:,}, {votes:,} votes, worth {worth:,}: {meaning}")

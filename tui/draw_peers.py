@@ -152,6 +152,7 @@ def head(view: HeadView, width: int, pen: Pen) -> Text:
     parts.append(_("{n:,} known").format(n=view.peers))
     if view.ranked is not None:
         parts.append(_("{n:,} ranked").format(n=view.ranked))
+    # Translators: peers that are known, have a rank, were met by this node.
     parts.append(_("{n:,} met").format(n=view.met))
     if view.problem:
         parts.append(pen.safe(view.problem, 200))

@@ -146,9 +146,8 @@ def _block(text: Text, label: str, body: str, width: int, pen: Pen, style: str, 
     rows = [row for row in _rows(body, max(12, width - LEAD), pen) if row]
     if len(rows) > most:
         head = (most - 1) // 2
-        between = _("{ellipsis} {rows} rows between").format(
-            ellipsis=pen.glyphs.ellipsis, rows=len(rows) - most + 1
-        )
+        told = _("{n} rows between").format(n=len(rows) - most + 1)
+        between = f"{pen.glyphs.ellipsis} {told}"
         rows = [*rows[:head], between, *rows[len(rows) - most + head + 1 :]]
     for place, row in enumerate(rows):
         text.append("\n" if text.plain else "")

@@ -42,8 +42,10 @@ def _range(slot: Slot) -> str:
     """What the points of one place reach from and to."""
     low, high = figure(slot.low), figure(slot.high)
     if slot.gaps:
+        # Translators: the lowest to the highest of so many points.
         told = _("{low} to {high} in {n}, {gaps} missing")
         return told.format(low=low, high=high, n=slot.n, gaps=slot.gaps)
+    # Translators: the lowest to the highest of so many points.
     return _("{low} to {high} in {n}").format(low=low, high=high, n=slot.n)
 
 

@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Static, Tab, Tabs
 
 from core.state import NodeState
-from core.texts import _
+from core.texts import _, many
 from tui import derive, draw_dashboard, draw_panes, keys
 from tui.log_buffer import LogBuffer
 from tui.text import clean
@@ -182,7 +182,9 @@ class Dashboard(Screen[None]):
         behind = self.query_one("#log-behind", Static)
         behind.display = tail.behind > 0
         if tail.behind:
-            behind.update(_("+{behind} lines, End follows").format(behind=tail.behind))
+            n = tail.behind
+            told = many("+{n:,} line, End follows", "+{n:,} lines, End follows", n).format(n=n)
+            behind.update(told)
 
     def _show_charts(self, state: NodeState) -> None:
         loss, reward = self.query_one("#loss-chart", Chart), self.query_one("#reward-chart", Chart)

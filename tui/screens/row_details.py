@@ -77,6 +77,7 @@ class DetailsScreen(Screen[None]):
 
     def action_copy(self) -> None:
         if not self._shown.copied:
+            # Translators: {what} is a peer id, a transaction or a group.
             self.notify(_("There is no {what} yet.").format(what=self._shown.what), markup=False)
             return
         self.app.copy_to_clipboard(self._shown.copied)

@@ -129,6 +129,6 @@ def _note(entry: Entry, shown: bool, dots: str, look: Look) -> str:
             )
         )
     if entry.tail and not shown:
-        lines = _("{tail} lines").format(tail=len(entry.tail) + 1)
+        lines = _("{n} lines").format(n=len(entry.tail) + 1)
         parts.append(f"{dots} {_safe(entry.summary, look)[:200]} ({lines})")
     return " ".join(parts)
