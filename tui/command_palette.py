@@ -10,13 +10,14 @@ from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider, S
 
 from core.texts import _
 from tui import keys
+from tui.once import Once
 
 ASKS = _("Search for a command")
 PROMPT = ">"
 """Before what is typed. Textual's magnifier is an emoji: an empty box in many terminals."""
 
 
-class Palette(CommandPalette):
+class Palette(Once, CommandPalette):
     """Textual's, in letters and lines that every terminal has.
 
     A key that turns the page of a list of which no line is drawn ends Textual's; not this one.

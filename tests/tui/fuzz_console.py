@@ -96,7 +96,7 @@ class Console:
                 yield ("away",)
         elif place in places.IN_ONBOARDING:
             yield ("settle", True)
-            for key in places.IN_ONBOARDING[place].partition("\r"):
+            for key in filter(None, places.IN_ONBOARDING[place].partition("\r")):
                 yield ("type", key)
                 yield ("settle", True)
 

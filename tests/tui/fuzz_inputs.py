@@ -138,7 +138,7 @@ def _value(pick: random.Random, hint: Any, now: float) -> Any:
         return pick.choice((0.0, now, pick.uniform(-9, 9), 1e308, float("nan"), float("inf")))
     if hint is str:
         return pick.choice((*HOSTILE, "up", "down", "confirmed", "failed", "reward", "warning"))
-    parts = getattr(hint, "__args__", ())
+    parts: tuple[Any, ...] = getattr(hint, "__args__", ())
     if type(None) in parts:
         return None if pick.random() < 0.4 else _value(pick, parts[0], now)
     if getattr(hint, "__origin__", None) is list:

@@ -34,7 +34,8 @@ class Fuzz:
             fewest = min(places.PLACES, key=lambda p: self.inputs[p] + 30 * visits.get(p, 0))
             visits[fewest] = visits.get(fewest, 0) + 1
             self.consoles += 1
-            play, steps = Play(self.seed, self.consoles, fewest), []
+            play = Play(self.seed, self.consoles, fewest)
+            steps: list[Input] = []
             console = Console(self.folder / f"{self.seed}-{self.consoles}", play)
             try:
                 await console.run(self._recorded(console, steps, count))

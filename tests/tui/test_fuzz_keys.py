@@ -17,6 +17,7 @@ from tests.tui.fuzzing import Fuzz, shrink
 from tests.tui.support import ReplayNode, history, now_of
 from tui import capture
 from tui.app import WaggleApp
+from tui.screens.dashboard import Dashboard
 from tui.screens.help import HelpScreen
 
 INPUTS = 200
@@ -79,6 +80,19 @@ async def test_a_quick_hand_ends_where_it_went(home: Home, page: str, last: str)
         assert active is not None
         assert last in str(active.label)
         assert f"3 {last}" in capture.text_of(app)
+
+
+@pytest.mark.parametrize("opens", ["q", "ctrl+p"])
+async def test_a_page_closes_once(home: Home, opens: str) -> None:
+    """A key and a click that reach it before it has gone closed the dashboard beneath it, too."""
+    async with running(home, history(3), now_of(3)) as (app, pilot, _):
+        await pilot.press(opens)
+        await pilot.pause()
+        page = app.screen
+        page.dismiss()
+        page.dismiss()
+        await pilot.pause()
+        assert isinstance(app.screen, Dashboard)
 
 
 async def test_turning_the_page_of_an_empty_palette_is_harmless(home: Home) -> None:

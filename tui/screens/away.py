@@ -11,6 +11,7 @@ from textual.widgets import Static
 from core.away import Away
 from core.texts import _
 from tui import keys
+from tui.once import Once
 from tui.text import clean, column, duration
 from tui.widgets.key_bar import KeyBar
 
@@ -19,7 +20,7 @@ LABEL = 11
 SHOWN_INCIDENTS = 5
 
 
-class AwayScreen(ModalScreen[None]):
+class AwayScreen(Once, ModalScreen[None]):
     """Any of its keys closes it."""
 
     BINDINGS = keys.bindings("card")

@@ -12,6 +12,7 @@ from core.texts import _
 from tui import keys
 from tui.derive_stopping import stopping_cost
 from tui.draw import Pen, line
+from tui.once import Once
 from tui.text import wrap
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.lines import Lines
@@ -20,7 +21,7 @@ ASKS = _("Quit Waggle?")
 KEYS_WIDTH = 7
 
 
-class QuitScreen(ModalScreen[str]):
+class QuitScreen(Once, ModalScreen[str]):
     """Gives back `wait`, `now` or `stay`."""
 
     BINDINGS = keys.bindings("question")

@@ -15,6 +15,7 @@ from core.texts import _, many
 from tui import keys
 from tui.charting.scale import figure
 from tui.draw import Pen, line, note
+from tui.once import Once
 from tui.text import count
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.lines import Lines
@@ -56,7 +57,7 @@ def runs_text(view: tuple[tuple[Run, ...], int, frozenset[int]], width: int, pen
     return text
 
 
-class RunsScreen(ModalScreen[frozenset[int] | None]):
+class RunsScreen(Once, ModalScreen[frozenset[int] | None]):
     """Gives back the chosen positions in `runs` (newest first), or None for no change."""
 
     BINDINGS = keys.bindings("runs")

@@ -9,6 +9,7 @@ from textual.widgets import Static
 
 from core.texts import _
 from tui import keys
+from tui.once import Once
 from tui.screens.quit import Answer
 from tui.widgets.key_bar import KeyBar
 
@@ -21,7 +22,7 @@ SAVED = _(
 )
 
 
-class LeaveScreen(ModalScreen[bool]):
+class LeaveScreen(Once, ModalScreen[bool]):
     """True to leave."""
 
     BINDINGS = keys.bindings("leaving")

@@ -16,6 +16,7 @@ from textual.widgets import Static
 from core.texts import _
 from tui import keys
 from tui.draw import Pen, line
+from tui.once import Once
 from tui.widgets.field import Field
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.lines import Lines
@@ -41,7 +42,7 @@ def words_text(words: tuple[str, ...], width: int, pen: Pen) -> Text:
     return text
 
 
-class PhraseScreen(ModalScreen[bool]):
+class PhraseScreen(Once, ModalScreen[bool]):
     """True once the person has shown that the words are written down; False for Esc."""
 
     BINDINGS = keys.bindings("phrase")
