@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -30,6 +31,12 @@ def wait_until(predicate: Callable[[], T], timeout_s: float = 10.0, every_s: flo
         if time.monotonic() > deadline:
             raise AssertionError(f"not true within {timeout_s} s: {predicate}")
         time.sleep(every_s)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: one that began last would keep its core busy long after all."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture
