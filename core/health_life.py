@@ -34,6 +34,8 @@ SERVICE_STEPS = {
     "net": _("Training goes on alone; check your connection and net.bootnodes"),
     "journal": _("Free some disk space"),
 }
+HOSTED = _("Rewards are kept here. It runs on this machine: see the log, or start the node again")
+"""What to do about a chain of one's own."""
 AGAIN = _("Start it again with ./waggle")
 SEE_LOG = _("See the log for the cause: waggle doctor checks this machine")
 
@@ -177,13 +179,17 @@ def service_ill(state: NodeState, now: float, alive: bool) -> Verdict | None:
     for name, service in state.services.items():
         if service.status in ("down", "degraded"):
             step = _("It is started again by itself; see the log if it is not")
+            if name == "chain" and "services" in state.services:
+                step = HOSTED
+            else:
+                step = SERVICE_STEPS.get(name, step)
             told = _("{service} is degraded")
             if service.status == "down":
                 told = _("{service} is down")
             return Verdict(
                 "degraded",
                 sentence(told.format(service=_service_name(name)), service.detail),
-                SERVICE_STEPS.get(name, step),
+                step,
             )
     return None
 
@@ -218,7 +224,7 @@ def _service_name(name: str) -> str:
     names = {
         "net": _("The network"),
         "chain": _("The chain"),
-        "services": _("The swarm's services"),
+        "services": _("The swarm's host process"),
     }
     if name.startswith("node-"):
         return name.capitalize()

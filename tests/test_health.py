@@ -45,6 +45,12 @@ CASES = [
     ("model down", trained(service("model", "down")), "down", "model is down: because"),
     ("net down", trained(service("net", "down")), "degraded", "The network is down: because"),
     ("net mended", trained(service("net", "down"), service("net", "up")), "healthy", "Round 6"),
+    (
+        "host down",
+        trained(service("services", "down")),
+        "degraded",
+        "host process is down: because",
+    ),
     ("child down", trained(service("node-2", "down")), "degraded", "Node-2 is down"),
     ("journal", trained(service("journal", "degraded")), "degraded", "journal is degraded"),
     ("recent error", trained(trouble(NOW - 1)), "degraded", "It broke: rust"),
@@ -179,6 +185,13 @@ def test_a_killed_node_is_down() -> None:
     told = verdict(fold.replay(trained()), NOW, alive=False)
     assert told.level == "down"
     assert "without a word" in told.reason
+
+
+def test_a_chain_of_ones_own_is_not_mended_by_its_address() -> None:
+    own = fold.replay(trained(service("services", "up"), service("chain", "down")))
+    foreign = fold.replay(trained(service("chain", "down")))
+    assert "runs on this machine" in verdict(own, NOW).next_step
+    assert "chain.rpc_url" in verdict(foreign, NOW).next_step
 
 
 def test_an_empty_state_is_down() -> None:

@@ -36,6 +36,7 @@ from tui.log_buffer import LogBuffer
 from tui.node_like import Loader, NodeFactory, NodeLike, make_node
 from tui.notify import Herald
 from tui.palette import palette
+from tui.steady import Steady
 from tui.text import clean
 from tui.views import Headline
 
@@ -89,6 +90,7 @@ class WaggleApp(App[str]):
         self.subscription: events.Subscription | None = None
         self.failure: WaggleError | None = None
         """Why there is no node, or none that ever trained."""
+        self.steady = Steady()
         self._herald = Herald()
         self.greeting = Greeting(self)
         console = effective.config.console if effective is not None else None

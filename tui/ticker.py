@@ -48,7 +48,8 @@ def headline(app: WaggleApp) -> Headline:
 
     if (failure := app.failure) is not None:
         return Headline("down", failure.what, failure.next_step)
-    return derive.headline(app.state, app.clock(), app.starting)
+    told = derive.headline(app.state, app.clock(), app.starting)
+    return app.steady.tell(told, app.clock()) if app.ticking else told
 
 
 def show(app: WaggleApp) -> None:
