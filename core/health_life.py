@@ -83,6 +83,8 @@ def service_down(state: NodeState, now: float, alive: bool) -> Verdict | None:
 def starting(state: NodeState, now: float, alive: bool) -> Verdict | None:
     started = state.node.time if state.node else now
     last = state.last_round
+    if state.phase.name not in ("", "start"):
+        return None  # whatever the clock says: it may have been set back meanwhile
     if (last is not None and last.time >= started) or state.round_started >= started:
         return None
     if _recent_error(state, now) is not None:

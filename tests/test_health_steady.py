@@ -51,3 +51,23 @@ def test_a_long_evaluation_is_not_told_as_a_hang() -> None:
     state = fold.replay([started(time=NOW - 5000), *rounds(9), evaluating])
     assert verdict(state, NOW).level == "healthy"
     assert "phase eval" in verdict(state, NOW + 2000).reason
+
+
+def test_a_clock_that_is_set_back_does_not_make_a_node_start_anew() -> None:
+    before = [started(time=NOW), *rounds(3)]
+    back = NOW - 3600
+    after = [
+        events.RoundStarted(round=4, time=back),
+        events.PhaseChanged(round=4, phase="sample", time=back),
+    ]
+    assert verdict(fold.replay([*before, *after]), back + 1).level == "healthy"
+    ended = finished(4, time=back + 2)
+    assert verdict(fold.replay([*before, *after, ended]), back + 3).level == "healthy"
+
+
+def test_a_clock_that_is_set_forward_is_forgotten_with_the_next_round() -> None:
+    state = fold.replay([started(time=NOW - 500), *rounds(9)])
+    later = NOW + 7200
+    assert "asleep" in verdict(state, later).next_step
+    goes_on = fold.fold(state, finished(10, time=later + 1))
+    assert verdict(goes_on, later + 2).level == "healthy"
