@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = Path(__file__).with_name("waggle.pot")
 ROOMS = ("core", "tui")
+MODULE = "core.texts"
 CALLS = {"_": (0,), "many": (0, 1), "setting": (1,)}
 """What marks a text, and which of its arguments are one."""
 ONE, OTHER, CONTEXT = 0, 1, 1
@@ -47,14 +48,20 @@ class NotLiteral(ValueError):
 def catalogue(root: Path = ROOT) -> str:
     """The template, from all Python files of the console. NotLiteral names file and line."""
     found: dict[tuple[str, str], Entry] = {}
-    for path in sorted(each for room in ROOMS for each in (root / room).rglob("*.py")):
-        name = path.relative_to(root).as_posix()
-        for text, context, other, comment in texts(path.read_text(encoding="utf-8"), name):
-            entry = found.setdefault((text, context), Entry())
-            entry.other = other or entry.other
-            entry.files.add(name)
-            entry.comments |= {comment} - {""}
+    for name, text, context, other, comment in every_text(root):
+        entry = found.setdefault((text, context), Entry())
+        entry.other = other or entry.other
+        entry.files.add(name)
+        entry.comments |= {comment} - {""}
     return HEAD + "".join(_block(*key, entry) for key, entry in sorted(found.items()))
+
+
+def every_text(root: Path = ROOT) -> Iterator[tuple[str, str, str, str, str]]:
+    """(file, ...) and what `texts` says of it, for all files that use `core.texts`."""
+    for path in sorted(each for room in ROOMS for each in (root / room).rglob("*.py")):
+        name, source = path.relative_to(root).as_posix(), path.read_text(encoding="utf-8")
+        if MODULE in source:
+            yield from ((name, *told) for told in texts(source, name))
 
 
 def texts(source: str, name: str) -> Iterator[tuple[str, str, str, str]]:
