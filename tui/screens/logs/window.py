@@ -38,6 +38,7 @@ class Window:
         self._top: Place | None = None
         self._skip = 0
         self._at_start = False
+        self._moment = 0
         self._lines: list[Line] = []
         self._entries: OrderedDict[tuple[Place, int, int, bool], Entry] = OrderedDict()
         self._behind: dict[str, tuple[int, int, tuple[int, ...]]] = {}
@@ -69,7 +70,11 @@ class Window:
         return self.spot_at(self.cursor) or self.pages.last()
 
     def spot_at(self, place: Place | None) -> Spot | None:
-        return self.pages.find(place) if place is not None else None
+        """Of an entry; where its file has gone, what was written at the time of the cursor."""
+        if place is None:
+            return None
+        gone = self._moment and self.pages.timeline.part_of(place) is None
+        return self.pages.at(self._moment) if gone else self.pages.find(place)
 
     def chosen(self) -> Group | None:
         spot = self.spot_at(self.cursor)
@@ -93,6 +98,8 @@ class Window:
             if len(self._lines) < height:
                 self._lines = self._up_to(self.pages.last(), height)
             self._keep_top()
+        if (chosen := self.chosen()) is not None:
+            self._moment = chosen.key[0]
         return [row for _, _, row in self._lines]
 
     def _keep_top(self) -> None:
