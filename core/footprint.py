@@ -51,11 +51,6 @@ class Recipe:
         text = f"{what}, {OPTIMIZERS[self.optimizer]}"
         return f"{text}, checkpointing" if self.gradient_checkpointing else text
 
-    def sentence(self) -> str:
-        what = "every weight" if self.trained == "full" else "an adapter (LoRA)"
-        twice = ", computing activations twice" if self.gradient_checkpointing else ""
-        return f"It would train {what} with {OPTIMIZERS[self.optimizer]}{twice}."
-
 
 @dataclass(frozen=True)
 class Work:

@@ -120,9 +120,6 @@ class Pace:
     def seconds(self) -> float:
         return self.sample_s + self.update_s + self.rest_s
 
-    def __str__(self) -> str:
-        return f"about {told(self.seconds)} a round"
-
 
 def told(seconds: float) -> str:
     """`0.6 s`, `12 s`, `3 min`, `2.5 h`: as exact as an expectation is."""

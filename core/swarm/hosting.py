@@ -68,6 +68,18 @@ def require_host(config: Config) -> None:
         )
 
 
+def require_name(name: str) -> None:
+    """ConfigError for what no swarm can be called: records in the DHT hold it."""
+    from core.net.records import is_swarm_name
+
+    if not is_swarm_name(name):
+        raise ConfigError(
+            f"A swarm cannot be called {name[:80]!r}",
+            "its name is 1 to 64 letters, digits, dots, dashes or underscores",
+            "Choose another one",
+        )
+
+
 def plan(effective: Effective, home: Home, address: str | None) -> Opening:
     """What it takes to be reached at `address`; None: where it is open already.
 
@@ -76,6 +88,7 @@ def plan(effective: Effective, home: Home, address: str | None) -> Opening:
     """
     chosen = effective.config
     require_host(chosen)
+    require_name(chosen.swarm.name)
     host = chosen.chain.devnet_host if address is None else addresses.parse(address)
     found = _LISTEN.fullmatch(chosen.net.listen)
     if found is None:

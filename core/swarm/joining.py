@@ -18,7 +18,7 @@ from core import addresses, config
 from core.errors import ConfigError, WaggleError
 from core.home import Home, atomic_write
 from core.reports import clean
-from core.swarm import invite
+from core.swarm import hosting, invite
 from core.swarm.invite import AGREED, Invite
 from core.texts import _
 
@@ -45,6 +45,7 @@ def read(text: str, now: float | None = None) -> Invite:
 
     sets = [f"{key}={_flag(value)}" for key, value in found.settings.items()]
     try:
+        hosting.require_name(found.swarm)
         invite.require_valid(found, time.time() if now is None else now, digest, gym.version())
         config.load(PROFILE, env={}, sets=sets)
     except ConfigError as error:

@@ -10,6 +10,7 @@ from core import config
 from core.errors import ConfigError
 from core.home import Home
 from core.swarm import hosting, invite_commands, joining
+from core.swarm.hosting import require_name
 from core.training import tasks
 from tests.tui.conftest import settle
 from tests.tui.onboarding_support import (
@@ -24,7 +25,7 @@ from tests.tui.onboarding_support import (
     step,
 )
 from tui.screens.onboarding.draft import Draft
-from tui.screens.onboarding.hosting import check_days, check_name
+from tui.screens.onboarding.hosting import check_days
 from tui.screens.onboarding.invited import pasted, read_invite
 from tui.screens.onboarding.ready import user_values
 
@@ -191,10 +192,11 @@ async def test_a_swarm_on_loopback_says_that_nothing_is_opened(home: Home) -> No
         assert screen(app).draft.settings()["chain.devnet_port"] > 0
 
 
-@pytest.mark.parametrize("text", ["", "x" * 65, "a\x07b"])
+@pytest.mark.parametrize("text", ["", "x" * 65, "a\x07b", "a b", "群れ", "שלום"])
 def test_names_of_swarms_are_checked(text: str) -> None:
+    """As the node itself does, that would not start otherwise."""
     with pytest.raises(ConfigError):
-        check_name(text)
+        require_name(text)
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "1.5", "9999999", "٣"])

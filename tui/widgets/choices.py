@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 from textual import events
-from textual.binding import Binding
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from core.texts import _
 from tui.glyphs import UNICODE, Glyphs
 from tui.text import clean, fit
 
@@ -38,10 +36,7 @@ class Choices(Widget, can_focus=True):
         height: auto;
     }
     """
-    BINDINGS = [
-        Binding("down,j", "move(1)", _("Down"), show=False),
-        Binding("up,k", "move(-1)", _("Up"), show=False),
-    ]
+    MOVES = {"down": 1, "j": 1, "up": -1, "k": -1}
     index: reactive[int] = reactive(0, layout=True)
 
     class Changed(Message):
@@ -81,8 +76,13 @@ class Choices(Widget, can_focus=True):
     def _position(self, id: str) -> int:
         return next((i for i, c in enumerate(self.choices) if c.id == id), 0)
 
-    def action_move(self, step: int) -> None:
-        self.index = min(max(self.index + step, 0), len(self.choices) - 1)
+    async def _on_key(self, event: events.Key) -> None:
+        """Here and not by a binding, which is looked up only once the key has come to the app, with
+        the focus that a Tab behind it has moved on meanwhile."""
+        if event.key in self.MOVES:
+            event.stop()
+            event.prevent_default()
+            self.index = min(max(self.index + self.MOVES[event.key], 0), len(self.choices) - 1)
 
     def watch_index(self) -> None:
         self.post_message(self.Changed(self, self.chosen))

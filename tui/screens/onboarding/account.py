@@ -48,7 +48,7 @@ WHY = {
 }
 LOOKING = _("a moment: it is read, or made where there is none")
 COORDINATOR, LOGIN = _("coordinator"), _("login")
-BESIDE = _("what lies beside it: a restart needs no keyboard")
+BESIDE = _("a passphrase beside it; a restart needs no keyboard")
 FIELDS = {
     "keep": ("lock", "again"),
     "new": ("lock", "again"),

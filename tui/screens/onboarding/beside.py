@@ -11,7 +11,7 @@ from core import catalogue, config, free_memory
 from core.config import Effective
 from core.listings import size
 from core.memory import Plan, gib, plan
-from core.pace import Machine, Pace, of_plan
+from core.pace import Machine, Pace, of_plan, told
 from core.texts import _
 from tui.screens.onboarding.draft import Draft
 from tui.widgets.choices import Choice
@@ -19,7 +19,7 @@ from tui.widgets.choices import Choice
 OWN = "own"
 LEVELS = {"fits": "healthy", "tight": "degraded", "too large": "down"}
 LOOKING = _("looking at the memory")
-MEASURING = "measuring ..."
+MEASURING = _("measuring ...")
 NO_PACE = _("- a round")
 LONG = _("The time is for the longest answers; shorter ones take less.")
 OTHER = _("Another model: Hugging Face id or path")
@@ -59,7 +59,10 @@ class Beside:
         needs = f"{self.plan.verdict}: {gib(self.plan.needed)} GiB"
         if not self.plan.fits:
             return needs
-        return f"{needs}, {self.pace or (NO_PACE if self.failed else MEASURING)}"
+        if self.pace is None:
+            return f"{needs}, {NO_PACE if self.failed else MEASURING}"
+        lasts = _("about {time} a round").format(time=told(self.pace.seconds))
+        return f"{needs}, {lasts}"
 
     def sentence(self) -> str:
         """How it would be trained, and what the expected time holds for."""

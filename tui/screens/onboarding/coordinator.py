@@ -48,7 +48,7 @@ def parse_bootnodes(text: str) -> tuple[str, ...]:
     for part in found:
         if not MULTIADDR.fullmatch(part):
             raise ConfigError(
-                _("{text} is not a bootnode's multiaddr").format(text=part[:80]),
+                _("{text} is not a bootnode's multiaddr").format(text=repr(part[:80])),
                 "",
                 _("It looks like /ip4/203.0.113.7/tcp/38331/p2p/Qm..."),
             )
@@ -131,6 +131,10 @@ def seen_card(seen: Seen, typed: tuple[str, ...]) -> Card:
 class CoordinatorStep(Step):
     NAME = _("Chain")
     QUESTION = _("Where is the coordinator of that swarm?")
+    ABOUT = _(
+        "It is a contract on a blockchain that counts the rounds and what each node earned. "
+        "Whoever runs the swarm knows these addresses."
+    )
 
     @classmethod
     def applies(cls, draft: Draft) -> bool:

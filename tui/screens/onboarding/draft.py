@@ -78,6 +78,8 @@ class Draft:
     model: str = ModelSection.id
     own_model: str = ""
     """A Hugging Face id or path that was typed, kept while another entry is chosen."""
+    downloads: bool = False
+    """Whether the model must come from the Hugging Face Hub first."""
     planned: tuple[tuple[str, str | int], ...] = ()
     """Settings by the memory plan for the model: its recipe, and what makes it fit."""
     eval_every: int = EvalSection.every_rounds

@@ -35,7 +35,11 @@ class ExtrasStep(Step):
     QUESTION = _("Anything else? Nothing here is needed. Tab goes to the next question.")
 
     def fields(self) -> ComposeResult:
-        yield Label(_("Measure the model on held-out tasks"), classes="heading", markup=False)
+        yield Label(
+            _("Measure progress, on tasks that are never trained on"),
+            classes="heading",
+            markup=False,
+        )
         yield Choices(EVALUATION, str(self.draft.eval_every), self.glyphs, "evaluation", "under")
         yield Label(_("Write to the log"), classes="heading", markup=False)
         yield Choices(LEVELS, self.draft.log_level, self.glyphs, "level", "under")

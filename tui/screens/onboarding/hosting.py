@@ -22,18 +22,6 @@ from tui.widgets.lines import Lines
 
 SETTLE_S = 0.4
 PLAN_TIMEOUT_S = 15.0
-MAX_NAME = 64
-
-
-def check_name(text: str) -> str:
-    """As an invite would hold it. ConfigError."""
-    if not 0 < len(text) <= MAX_NAME or not text.isprintable():
-        raise ConfigError(
-            _("The name of the swarm is missing or too long"),
-            "",
-            _("1 to {n} characters").format(n=MAX_NAME),
-        )
-    return text
 
 
 def check_days(text: str) -> int:
@@ -87,7 +75,7 @@ class HostStep(Step):
         self.run_worker(self._show(), exclusive=True, group="plan")
 
     def _asked(self) -> tuple[str, str]:
-        return check_name(self.value("name")), self.value("address")
+        return self.value("name"), self.value("address")
 
     async def _show(self) -> None:
         """What opening it there would mean, while the address is being typed."""
@@ -97,6 +85,9 @@ class HostStep(Step):
         except WaggleError as error:
             self._shown = None
             rows = ((WARN, str(error)),)
+        self._card(rows)
+
+    def _card(self, rows: Card) -> None:
         for card in self.query("#card").results(Lines):
             card.show(rows)
 
@@ -108,8 +99,10 @@ class HostStep(Step):
 
     async def accept(self) -> Draft | None:
         """Nothing is opened that the person was not shown."""
-        asked, days = self._asked(), check_days(self.value("days"))
         before = self._shown
+        if before is None:
+            self._card(())  # what is wrong is said once, below
+        asked, days = self._asked(), check_days(self.value("days"))
         opening = await self._plan(asked)
         if before is None or before != (asked, opening):
             await self._show()

@@ -213,7 +213,8 @@ class ModelStep(Step):
         except WaggleError as error:
             self.doubt(error, draft.model)
             planned = {}
-        return replace(draft, planned=tuple(planned.items()))
+        absent = await ask(lambda: catalogue.folder_of(draft.model) is None, PLAN_S)
+        return replace(draft, planned=tuple(planned.items()), downloads=absent)
 
     async def _look_up(self, model: str, room: Room) -> Plan | None:
         """Ask the Hub for its config.json; None when the person insists on it unseen."""

@@ -62,7 +62,7 @@ def facts(draft: Draft, effective: Effective, cut: str) -> Card:
         (_("Swarm"), _swarm(draft, effective)),
         (_("Node"), f"{draft.name}  {middle(draft.peer_id, 16, cut)}"),
         (_("Account"), _account(draft)),
-        (_("Model"), effective.config.model.id),
+        (_("Model"), _model(draft, effective.config.model.id)),
     ]
     if draft.opening is not None and draft.way == "host" and draft.opening.opens:
         opening = draft.opening
@@ -76,7 +76,7 @@ def facts(draft: Draft, effective: Effective, cut: str) -> Card:
 
 def _swarm(draft: Draft, effective: Effective) -> str:
     if draft.way == "host":
-        return _("{swarm}, for others: this node runs its chain.").format(
+        return _("{swarm}, for others: this machine runs it.").format(
             swarm=effective.config.swarm.name
         )
     if draft.invited and draft.invite is not None:
@@ -89,8 +89,15 @@ def _swarm(draft: Draft, effective: Effective) -> str:
     if nodes is None:
         return _("Joins the swarm of {contract}.").format(contract=draft.contract)
     if nodes == 1:
-        return _("One node on this machine, with a chain of its own.")
-    return _("{n} nodes on this machine, with a chain of their own.").format(n=nodes)
+        return _("One node, on this machine alone.")
+    return _("{n} nodes, on this machine alone.").format(n=nodes)
+
+
+def _model(draft: Draft, model: str) -> str:
+    """What a flag of the start names was not looked at here."""
+    if draft.downloads and model == draft.model:
+        return _("{model}, downloaded first").format(model=model)
+    return model
 
 
 def _account(draft: Draft) -> str:

@@ -136,10 +136,11 @@ class OnboardingScreen(Screen[None]):
     async def _show(self) -> None:
         self._tell("")
         holder = self.query_one("#step", VerticalScroll)
-        await holder.remove_children()
         step = self.steps[self.position](self.draft, self.home, self.glyphs)
         step.tell_doing = self._doing
-        await holder.mount(step)
+        with self.app.batch_update():  # nobody sees a page with nothing on it
+            await holder.remove_children()
+            await holder.mount(step)
         holder.scroll_home(animate=False)
         inside = (w for w in step.query("*").results() if w.focusable and w.display)
         self.set_focus(step if step.focusable else next(inside, None))

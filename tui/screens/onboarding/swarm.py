@@ -15,12 +15,12 @@ CHOICES = (
     Choice(
         "solo",
         _("Start a swarm on this machine: one node"),
-        _("Trains at once, on a chain of its own; needs no network and no account."),
+        _("Everything runs here and trains at once; needs no network and no account."),
     ),
     Choice(
         "trio",
         _("Start a swarm on this machine: three nodes"),
-        _("One here, two in the background; they train on one another's rollouts."),
+        _("One here, two in the background; they learn from one another's answers."),
     ),
     Choice(
         "invite",
@@ -30,12 +30,12 @@ CHOICES = (
     Choice(
         "host",
         _("Create a swarm for others"),
-        _("This node runs its chain; at the end you get an invite to hand on."),
+        _("This machine runs it; at the end you get an invite to hand on to them."),
     ),
     Choice(
         "join",
         _("Connect to a coordinator"),
-        _("You know the address of a chain and of a coordinator contract on it."),
+        _("For those who were given the addresses of a blockchain and its contract."),
     ),
 )
 
