@@ -125,8 +125,11 @@ def random_event(pick: random.Random, now: float) -> events.Event:
     kind = pick.choice(list(events.EVENT_TYPES.values()))
     hints = get_type_hints(kind)
     values = {f.name: _value(pick, hints[f.name], now) for f in dataclasses.fields(kind)}
-    # A node's own clock: nobody else can fill it in.
-    return kind(**{**values, "time": now + pick.uniform(-1e6, 1e6)})
+    # A node's own clock, swarm and key: nobody else can fill them in.
+    own: dict[str, Any] = {"time": now + pick.uniform(-1e6, 1e6)}
+    if kind is events.RewardsCounted:
+        own |= {"swarm": pick.choice(("", "31337:0x5F")), "peer_id": pick.choice(("", "Qm1"))}
+    return kind(**{**values, **own})
 
 
 def _value(pick: random.Random, hint: Any, now: float) -> Any:
