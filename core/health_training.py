@@ -8,12 +8,14 @@ from __future__ import annotations
 import statistics
 
 from core.grpo_doctor import Diagnosis, diagnose
-from core.grpo_figures import tail
+from core.grpo_figures import Figures, tail
 from core.health_words import Told, sentence
 from core.state import NodeState
 from core.texts import _
 
 NO_SIGNAL_ROUNDS = 10
+WORTH = 0.02
+"""A mean reward under this is none."""
 NEWEST, EARLIER, ENOUGH = 5, 300, 30
 """The newest rounds against those before them, of which there must be enough."""
 NEWEST_S = 60.0
@@ -29,13 +31,23 @@ def not_finite(state: NodeState, now: float) -> Told:
 
 def no_step(state: NodeState, now: float) -> Told:
     """Round after round without a training step."""
-    if state.skips_in_a_row < NO_SIGNAL_ROUNDS:
+    skips = state.skips_in_a_row
+    if skips < NO_SIGNAL_ROUNDS:
         return None
     why = state.last_skip.reason if state.last_skip else ""
-    return (
-        _("No training step for {n} rounds ({why})").format(n=state.skips_in_a_row, why=why),
-        _("All answers earn the same: choose easier or harder tasks, or more generations"),
-    )
+    if why == "no_signal":
+        why = _("all answers to a task earn the same")
+    what = sentence(_("No training step for {n} rounds").format(n=skips), why)
+    rewards = tail(state.series_of("reward/own"), EARLIER)
+    before, here = rewards[:-skips][-NO_SIGNAL_ROUNDS:], rewards[-skips:]
+    if before and here and (mean := statistics.mean(before)) > WORTH > max(here):
+        return (
+            _("{what}, {reward:.2f} before and nothing now").format(what=what, reward=mean),
+            _("The weights may be spoiled: {advice}, and go back to an older checkpoint").format(
+                advice=Figures(0, {}, state).lower_rate()
+            ),
+        )
+    return what, _("Choose easier or harder tasks, or more generations")
 
 
 def learning(state: NodeState, now: float) -> Told:

@@ -169,7 +169,23 @@ CASES = [
         "no signal",
         trained(*(events.StepSkipped(round=n, reason="no_signal", time=NOW) for n in range(10))),
         "degraded",
-        "No training step for 10 rounds (no_signal)",
+        "No training step for 10 rounds: all answers to a task earn the same",
+    ),
+    (
+        "spoiled weights",
+        [
+            *trained(*(finished(n, time=NOW - 4, reward_mean=0.3) for n in range(7, 20))),
+            *(
+                event
+                for n in range(20, 32)
+                for event in (
+                    events.StepSkipped(round=n, reason="no_signal", time=NOW - 3),
+                    finished(n, time=NOW - 2, reward_mean=0.0, loss=None),
+                )
+            ),
+        ],
+        "degraded",
+        "0.30 before and nothing now",
     ),
 ]
 
