@@ -20,6 +20,7 @@ from tests.tui.support import ME, history, now_of
 from tui import clipboard
 
 TMUX = shutil.which("tmux")
+SCREEN = shutil.which("screen")
 needs_tmux = pytest.mark.skipif(TMUX is None, reason="tmux is not installed")
 NO_TMUX = "env PATH=/nowhere "
 """Before a command: the console finds no tmux to ask."""
@@ -98,6 +99,18 @@ def test_through_two_tmux(tmp_path: Path) -> None:
     finally:
         near.run("kill-server")
         far.run("kill-server")
+
+
+@pytest.mark.skipif(SCREEN is None, reason="GNU screen is not installed")
+def test_through_gnu_screen(tmp_path: Path) -> None:
+    (tmp_path / "screens").mkdir(mode=0o700)
+    child = [sys.executable, "-m", "tests.tui.console_child", str(tmp_path / "home")]
+    name = ["env", f"SCREENDIR={tmp_path / 'screens'}", str(SCREEN)]
+    try:
+        with Terminal([*name, "-U", "-c", "/dev/null", "-S", "copying", *child]) as console:
+            copies(console, lambda: ME in copied(console))
+    finally:
+        subprocess.run([*name, "-S", "copying", "-X", "quit"], check=False)
 
 
 def test_without_any_of_them_it_is_plain() -> None:
