@@ -162,9 +162,9 @@ def about(figures: Figures, now: float) -> tuple[Line, ...]:
     lines: list[Line] = [Heading(_("Stages"))]
     for stage in stages(figures, now):
         # Translators: so many submissions of a stage, worth so many points of reward.
-        told = _("{rewards:,}, worth {worth:,}: {meaning}")
+        told = _("{rewards:,} {meaning}, worth {worth:,}")
         if stage.votes is not None:
-            told = _("{rewards:,}, {votes:,} votes, worth {worth:,}: {meaning}")
+            told = _("{rewards:,} rewards, {votes:,} votes, worth {worth:,}: {meaning}")
         told = told.format(
             rewards=stage.rewards, votes=stage.votes, worth=stage.worth, meaning=stage.meaning
         )

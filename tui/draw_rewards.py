@@ -114,14 +114,14 @@ def counters(view: tuple[tuple[Side, ...], str], width: int, pen: Pen) -> Text:
     """This side beside the coordinator's, why they differ, and what each counter counts."""
     rows, asked = view
     text = line()
-    heads = pen.column(_("here"), 22, True) + pen.column(_("coordinator"), 14, True)
+    heads = pen.column(_("here"), 20, True) + pen.column(_("coordinator"), 13, True)
     text.append(pen.fit(heads, width) + "\n", pen.palette.label)
     for side in rows:
         here, there = ("-" if n is None else f"{n:,}" for n in (side.here, side.there))
-        figures = f"{here:>9}   {there:>11}"
+        figures = f"{here:>7}  {there:>11}"
         text.append(pen.column(NAMES[side.name], 13), "bold")
         text.append(figures)
-        told = f"  {pen.glyphs.status(side.level)} {side.word}" if side.level else ""
+        told = f" {pen.glyphs.status(side.level)} {side.word}" if side.level else ""
         if 13 + len(figures) + len(told) <= width or side.level != "starting":
             text.append(told, pen.palette.level(side.level))
         text.append("\n")

@@ -78,13 +78,14 @@ def net(reach: str = "reachable") -> events.NetChanged:
     )  # fmt: skip
 
 
-def said(number: int, peer: str, name: str, answer: str = "11") -> dict[str, str]:
+def said(number: int, peer: str, name: str, answer: str = "11") -> dict[str, object]:
     question = f"State the final answer to the following arithmetic problem: {number} + 9 - 2 ="
     return {
         "id": message_id(peer, number, 0, question),
         "node": name,
         "node_id": peer,
         "message": f"{question}...{number} + 9 = {number + 9}. <answer>{answer}</answer>",
+        "asked": len(question),
     }
 
 
