@@ -117,7 +117,7 @@ class LoginService:
             why = "the sign-in was not finished, or the service does not know this ORG_ID"
         return TransientError(
             f"The login at {self.shown} is not activated",
-            f"{why} (it came from {self._login.source})",
+            f"{why}; it came from {self._login.source}",
             f"Open {self.shown} in a browser, sign out, sign in again, and wait for its page to say"
             " so; or use an ORG_ID of `waggle swarm members`",
         )

@@ -6,6 +6,8 @@ import asyncio
 import time
 from pathlib import Path
 
+from textual.events import Key
+
 from core import config
 from core.chain import account
 from core.home import Home
@@ -132,6 +134,24 @@ async def test_enter_held_down_goes_through_and_breaks_nothing(home: Home) -> No
         await pilot.pause()
     assert identity.load(home.identity).peer_id
     assert account.load_or_create(home.account).address == account.address_of(home.account)
+
+
+async def test_keys_that_come_at_once_count_in_their_order(home: Home) -> None:
+    """Over a slow link several come in one piece: Enter and Tab overtake nothing."""
+    app, _ = console(home)
+    async with app.run_test() as pilot:
+        for key in ("down", "down", "down", "down", "enter"):
+            app.post_message(Key(key, None))
+        await settle(pilot, lambda: step(app).NAME == "Chain")
+        for key in ("h", "t", "tab", "0", "x", "tab", "tab", "tab", "down", "up", "down"):
+            app.post_message(Key(key, key if len(key) == 1 else None))
+        for key in ("shift+tab", "shift+tab", "7", "escape"):
+            app.post_message(Key(key, key if len(key) == 1 else None))
+        await settle(pilot, lambda: step(app).NAME == "Swarm")
+        draft = screen(app).draft
+    typed = {key: draft.typed[f"CoordinatorStep.{key}"] for key in ("rpc", "contract", "chain")}
+    assert typed == {"rpc": "ht", "contract": "0x", "chain": "7"}
+    assert draft.coordinator == "login"
 
 
 async def test_resizing_in_the_middle_changes_nothing_that_was_chosen(home: Home) -> None:

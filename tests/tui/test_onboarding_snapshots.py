@@ -67,7 +67,7 @@ def to(name: str, *ways: str, then: Any = None) -> Any:
         if name == "Account":
             await shows(pilot, "opened by")
         if name == "Model":
-            await shows(pilot, "of 16.0 GiB")
+            await shows(pilot, "s a round")
         if then is not None:
             await then(pilot)
         await settle(pilot, lambda: True)
