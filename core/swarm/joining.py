@@ -59,8 +59,8 @@ def text_of(source: str) -> str:
         return source
     if not source.strip():
         raise WaggleError("The invite is missing", "", f"It begins with {invite.SCHEME}")
-    path = _path(source.strip()) if len(source) <= 4000 else None
-    if path is None or not path.is_file():
+    path = _file(source.strip()) if len(source) <= 4000 else None
+    if path is None:
         raise WaggleError(
             f"{clean(source.strip()[:60])!r} is neither an invite nor a file",
             f"an invite begins with {invite.SCHEME}",
@@ -73,11 +73,12 @@ def text_of(source: str) -> str:
         raise WaggleError(f"Cannot read {path}", error.strerror or str(error)) from error
 
 
-def _path(text: str) -> Path | None:
-    """None for the home of a user that nobody has."""
+def _file(text: str) -> Path | None:
+    """None where there is none: also for a name that is too long, or the home of no user."""
     try:
-        return Path(text).expanduser()
-    except RuntimeError:
+        path = Path(text).expanduser()
+        return path if path.is_file() else None
+    except (OSError, RuntimeError):
         return None
 
 

@@ -161,6 +161,7 @@ def test_refusals_say_why_and_change_nothing(
         (signed(host, found, tasks="name: [broken"), "cannot be used"),
         (signed(host, found, settings={"game.groups": 10**9}), "game.groups"),
         ("no-such-file", "neither an invite nor a file"),
+        ("n" * 300, "neither an invite nor a file"),  # a name that no file can have
     ):
         status, _, err = run(capsys, home, "join", given, "--yes")
         assert status == 1, given[:60]

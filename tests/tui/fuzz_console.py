@@ -31,9 +31,9 @@ from tui.screens.dashboard import Dashboard
 from tui.screens.onboarding.screen import OnboardingScreen
 
 ANSWER_S = 20.0
-STRAYED = 25
+STRAYED = 8
 """Inputs elsewhere after which a console is led back to its place."""
-CONSOLE = 400
+CONSOLE = 160
 """Inputs to one console at most."""
 OFFLINE = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "1"}
 

@@ -27,12 +27,13 @@ class Fuzz:
     consoles: int = 0
     inputs: dict[str, int] = field(default_factory=lambda: dict.fromkeys(places.PLACES, 0))
     """Made in each place."""
+    visits: dict[str, int] = field(default_factory=dict)
+    """Consoles that were led to each place: some places cannot be stayed in for long."""
 
     async def play(self, count: int) -> None:
-        visits: dict[str, int] = {}
         while self.made < count:
-            fewest = min(places.PLACES, key=lambda p: self.inputs[p] + 30 * visits.get(p, 0))
-            visits[fewest] = visits.get(fewest, 0) + 1
+            fewest = min(places.PLACES, key=lambda p: self.inputs[p] + 20 * self.visits.get(p, 0))
+            self.visits[fewest] = self.visits.get(fewest, 0) + 1
             self.consoles += 1
             play = Play(self.seed, self.consoles, fewest)
             steps: list[Input] = []

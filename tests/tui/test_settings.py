@@ -107,3 +107,14 @@ async def test_a_setting_is_taken_out(home: Home) -> None:
         await pilot.press("x")
         await quiet(pilot)
         assert "is not in config.yaml" in seen(pilot)
+
+
+async def test_a_page_that_is_left_while_a_file_is_read_takes_it_all_the_same(home: Home) -> None:
+    """An answer that came when the page's list had gone already ended the console."""
+    async with opened(home) as (app, pilot, screen):
+        theme = app.theme
+        await pilot.press("escape")
+        await settle(pilot, lambda: isinstance(app.screen, Dashboard))
+        screen._take(config.load(home=home, sets=["console.theme=waggle-light"]))
+        screen._say("too late")
+        assert app.theme == "waggle-light" != theme

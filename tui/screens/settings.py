@@ -89,9 +89,14 @@ class SettingsScreen(Screen[None]):
         settings_live.apply(self._app, now)
         self._refresh()
 
+    @property
+    def _left(self) -> bool:
+        """Whether somebody closed this page while a file was read or written."""
+        return self not in self.app.screen_stack
+
     def _refresh(self, key: str = "") -> None:
         running = self._app.effective
-        if self._now is None or running is None:
+        if self._now is None or running is None or self._left:
             return
         self._rows = derive_settings.rows(self._now, running.config)
         found = derive_settings.lines(self._rows, self._search, self._changed_only)
@@ -110,6 +115,8 @@ class SettingsScreen(Screen[None]):
         self._about()
 
     def _about(self) -> None:
+        if self._left:
+            return
         text, level = self._said
         self.query_one("#about", Lines).show(About(self.list.row, text, level))
 
