@@ -6,7 +6,20 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
+from textual.app import ComposeResult
+from textual.command import (
+    CommandInput,
+    CommandList,
+    CommandPalette,
+    DiscoveryHit,
+    Hit,
+    Hits,
+    Provider,
+    SearchIcon,
+)
+from textual.containers import Horizontal, Vertical
+from textual.events import Click
+from textual.widgets import LoadingIndicator
 
 from core.texts import _
 from tui import keys
@@ -15,6 +28,15 @@ from tui.once import Once
 ASKS = _("Search for a command")
 PROMPT = ">"
 """Before what is typed. Textual's magnifier is an emoji: an empty box in many terminals."""
+
+
+class Entries(CommandList):
+    """Textual fails on a click at an entry that went while the click was under way."""
+
+    def _on_click(self, event: Click) -> None:  # type: ignore[override]
+        entry = event.style.meta.get("option")
+        if entry is not None and entry >= len(self._options):
+            event.prevent_default()
 
 
 class Palette(Once, CommandPalette):
@@ -39,6 +61,16 @@ class Palette(Once, CommandPalette):
 
     def __init__(self) -> None:
         super().__init__(placeholder=ASKS)
+
+    def compose(self) -> ComposeResult:
+        """As Textual's, but for its list."""
+        with Vertical(id="--container"):
+            with Horizontal(id="--input"):
+                yield SearchIcon()
+                yield CommandInput(placeholder=ASKS, select_on_focus=False)
+            with Vertical(id="--results"):
+                yield Entries()
+                yield LoadingIndicator()
 
     def on_mount(self) -> None:
         self.query_one(SearchIcon).icon = PROMPT
@@ -78,4 +110,6 @@ class Commands(Provider):
         return [command for command in keys.commands(scope) if command.palette]
 
     def _runner(self, command: keys.Command) -> Callable[[], Any]:
-        return lambda: self.screen.run_action(command.action)
+        """Nothing when the page that it was chosen for has been left meanwhile."""
+        app, screen = self.app, self.screen
+        return lambda: screen.run_action(command.action) if screen in app.screen_stack else None

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from textual.events import Key
+from rich.style import Style
+from textual._callback import invoke
+from textual.command import CommandList
+from textual.events import Click, Key
 from textual.message import Message
 from textual.widgets import Tabs
 
@@ -15,8 +18,9 @@ from tests.tui.conftest import running, settle
 from tests.tui.fuzz_console import Play
 from tests.tui.fuzzing import Fuzz, shrink
 from tests.tui.support import ReplayNode, history, now_of
-from tui import capture
+from tui import capture, keys
 from tui.app import WaggleApp
+from tui.command_palette import Commands
 from tui.screens.dashboard import Dashboard
 from tui.screens.help import HelpScreen
 
@@ -35,8 +39,8 @@ async def test_what_breaks_is_told_in_few_inputs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(HelpScreen, "action_follow", lambda self: 1 / 0)
-    keys = [("type", key) for key in ("c", "s", "\x1b", "?", "j", "G", "k")]
-    few = await shrink(tmp_path, Play(1, 1, "Help"), keys, "ZeroDivisionError('division by zero')")
+    steps = [("type", key) for key in ("c", "s", "\x1b", "?", "j", "G", "k")]
+    few = await shrink(tmp_path, Play(1, 1, "Help"), steps, "ZeroDivisionError('division by zero')")
     assert few == [("type", "?"), ("type", "G")]
 
 
@@ -102,3 +106,27 @@ async def test_turning_the_page_of_an_empty_palette_is_harmless(home: Home) -> N
         await pilot.resize_terminal(3, 2)
         await pilot.press("pagedown", "escape")
         assert app._exception is None
+
+
+async def test_an_entry_of_the_palette_that_has_gone_can_be_clicked(home: Home) -> None:
+    """While one types, entries come and go; Textual 8.2.8 fails on a click at one that went."""
+    async with running(home, history(1), now_of(1)) as (app, pilot, _):
+        await pilot.press("ctrl+p", *"zzzz")
+        await pilot.pause()
+        entries = app.screen.query_one(CommandList)
+        gone = Style(meta={"option": 1})
+        entries.post_message(Click(entries, 1, 1, 0, 0, 1, False, False, False, style=gone))
+        await pilot.pause()
+        assert app._exception is None
+
+
+async def test_a_command_for_a_page_that_was_left_does_nothing(home: Home) -> None:
+    async with running(home, history(1), now_of(1)) as (app, pilot, _):
+        await pilot.press("r")
+        await pilot.pause()
+        page, commands = app.screen, keys.commands("rollouts")
+        run = [Commands(page)._runner(command) for command in commands if command.palette]
+        await pilot.press("escape")
+        await pilot.pause()
+        assert [await invoke(each) for each in run] == [None] * len(run)
+        assert isinstance(app.screen, Dashboard)
