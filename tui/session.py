@@ -64,6 +64,8 @@ def run_session(
                 file=home.logs / "console.log"
             ),
         )
+    if app.failure is not None:
+        raise app.failure
     if app.node is not None and app.node.error is not None:
         raise app.node.error
     return 0

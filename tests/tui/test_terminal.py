@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from core.home import REPO_ROOT
+from core.home import REPO_ROOT, Home, HomeLock
 from tests.conftest import wait_until
 from tests.tui.ptys import Terminal
 from tui import terminal
@@ -223,3 +223,17 @@ def test_a_dead_terminal_swallows_what_is_drawn() -> None:
     assert tty.lost
     tty.flush()
     tty.write("more")
+
+
+def test_a_node_that_cannot_start_is_told_again_in_the_shell(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.create()
+    lock = HomeLock(home)
+    lock.acquire()
+    words = ["--home", str(home.path), "run", "--profile", "solo"]
+    with Terminal([sys.executable, "-m", "core.cli", *words], size=(80, 24)) as console:
+        console.shows("Another Waggle already runs", "One node per home folder.", "Enter Leave")
+        console.type("\r")
+        assert console.ended() == 1
+        assert b"waggle: Another Waggle already runs" in console.seen
+    lock.release()
