@@ -13,27 +13,37 @@ from rich.cells import cell_len, chop_cells, set_cell_size
 
 UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Unicode categories that move the cursor, reorder the line, hide, or have no known width."""
+MARKS, MAX_MARKS = {"Mn", "Me"}, 2
+"""Accents on one letter, at most. More of them reach into the rows above and below."""
 
 
 def clean(text: object, limit: int = 2000, ascii_only: bool = False) -> str:
     """`text` on one line, control and format characters spelled out, at most `limit` characters.
 
     A line break becomes a space; an escape becomes `\\x1b`, a bidirectional override `\\u202e`.
-    With `ascii_only`, what is not ASCII is spelled out as well.
+    Of many accents on a letter the first two are kept. With `ascii_only`, what is not ASCII is
+    spelled out as well.
     """
     raw = str(text)
-    out = []
+    out, marks = [], 0
     for char in raw[:limit]:
-        if char in "\r\n\t":
-            out.append(" ")
-        elif " " <= char <= "~":
+        if " " <= char <= "~":
             out.append(char)
-        elif unicodedata.category(char) in UNSAFE or ascii_only:
-            out.append(spell(char))
-        elif char.isspace():
+        elif char in "\r\n\t":
             out.append(" ")
         else:
-            out.append(char)
+            kind = unicodedata.category(char)
+            if kind in MARKS:
+                marks += 1
+                if marks > MAX_MARKS:
+                    continue
+            if kind in UNSAFE or ascii_only:
+                out.append(spell(char))
+            else:
+                out.append(" " if char.isspace() else char)
+            if kind in MARKS:
+                continue
+        marks = 0
     if len(raw) > limit:
         out.append("..." if ascii_only else "…")
     return "".join(out)

@@ -9,15 +9,12 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 Cell = tuple[str, str]
 """Clean text and a rich style, which may be empty."""
 
 LEFT_TO_RIGHT = "\u200e"
 """The mark that ends a right-to-left run. It has no width."""
-MAX_MARKS = 2
-"""Accents on one letter. More of them reach into the rows above and below."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +64,9 @@ def layout(columns: Sequence[Column], width: int, first: int = 0) -> Layout:
 
 
 def isolated(text: str) -> str:
-    """The text, its direction closed and its letters bare of piled-up marks."""
+    """The text, its direction closed."""
     if text.isascii():
         return text
-    if any(map(unicodedata.combining, text)):
-        text = "".join(
-            "".join(list(run)[: MAX_MARKS if marked else None])
-            for marked, run in groupby(text, lambda c: unicodedata.combining(c) > 0)
-        )
     if any(unicodedata.bidirectional(char) in ("R", "AL", "AN") for char in text):
         return text + LEFT_TO_RIGHT
     return text
