@@ -87,6 +87,16 @@ async def test_esc_leaves_a_setting_as_it_was(home: Home) -> None:
         assert home.config.read_text() == FILE
 
 
+async def test_enter_on_what_stands_there_writes_nothing_and_empties_no_secret(home: Home) -> None:
+    async with opened(home) as (_, pilot, screen):
+        for key in ("model.threads", "chain.org_id"):
+            await to(pilot, key)
+            await pilot.press("enter", "enter")
+            await quiet(pilot)
+            assert not screen.query_one(SettingsLine).display
+            assert home.config.read_text() == FILE
+
+
 async def test_choices_are_gone_through_by_up_and_down(home: Home) -> None:
     async with opened(home) as (_, pilot, screen):
         await to(pilot, "log.level")

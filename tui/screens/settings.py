@@ -211,9 +211,8 @@ class SettingsScreen(Screen[None]):
 
     def on_settings_line_kept(self, event: SettingsLine.Kept) -> None:
         key = self._line.key
-        if not key:
-            self._line.close()
-            return
+        if not key or event.text == self._line.begun:
+            return self._line.close()  # nothing new; least of all that a secret is empty
         try:
             value = self._value(key, event.text)
         except WaggleError as error:

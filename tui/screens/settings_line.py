@@ -57,6 +57,8 @@ class SettingsLine(Horizontal):
         step: int
 
     key = ""
+    begun = ""
+    """What stood there when it was opened."""
     _values: Sequence[str] = ()
 
     def compose(self) -> ComposeResult:
@@ -79,7 +81,7 @@ class SettingsLine(Horizontal):
         secret: bool = False,
     ) -> None:
         """values: which up and down go through. secret: what is typed is not echoed."""
-        self.key = key
+        self.key, self.begun = key, text
         self._values = values
         self.query_one(Label).update(f"{label} ")
         line = self.input
