@@ -14,6 +14,7 @@ from core.config import Effective
 from core.errors import WaggleError
 from core.home import Home
 from core.incidents import as_bug
+from tui import doors
 from tui.node_like import Loader, make_node, read_history
 
 if TYPE_CHECKING:
@@ -67,3 +68,5 @@ def _build(app: WaggleApp) -> None:
     except Exception as error:
         logger.exception("the node did not start")
         app.node, app.failure = None, as_bug(error)
+    else:
+        doors.prepare()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import subprocess
 import sys
 import time
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from core.home import REPO_ROOT
+from tui import doors
 
 HEAVY = ("torch", "transformers", "hivemind", "web3", "eth_account", "reasoning_gym", "numpy")
 
@@ -68,3 +71,10 @@ def test_the_first_frame_comes_soon(tmp_path: Path) -> None:
         )
         best = min(best, time.monotonic() - started)
     assert best < 3.0  # a shared machine; what is measured stands in the benchmarks
+
+
+def test_every_page_behind_a_door_is_imported_ahead() -> None:
+    behind = set(re.findall(r"from tui\.screens\.([\w.]+) import", inspect.getsource(doors)))
+    once = {name for name in behind if name.startswith("onboarding.")}
+    assert {name for name in behind - once if not name.endswith(".desk")} <= set(doors.PAGES)
+    doors.prepare()
