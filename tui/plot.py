@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rich.text import Text
 
 from tui.draw import Pen
@@ -107,5 +109,8 @@ def _ticks(view: ChartView, width: int) -> list[float]:
         return []
     first, last = min(xs), max(xs)
     most = max(1, min(4, width // 14))
+    if last - first <= 3 * most and first.is_integer():  # else 0 1 3 4
+        step = max(1, math.ceil((last - first) / most))
+        return [first + step * i for i in range(int(last - first) // step + 1)]
     ticks = {round(first + (last - first) * i / most) for i in range(most + 1)}
     return sorted(float(tick) for tick in ticks)

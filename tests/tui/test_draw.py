@@ -138,3 +138,16 @@ def test_a_disabled_room_says_so() -> None:
     pen = PENS["unicode"]
     assert "chain.enabled" in draw_panes.ledger(derive.ledger_view(state, False), 80, pen).plain
     assert "net.enabled" in draw_panes.peers(derive.peers_view(state, START, False), 80, pen).plain
+
+
+@pytest.mark.parametrize(
+    ("rounds", "labels"),
+    [(1, ["0"]), (2, ["0", "1"]), (5, ["0", "2", "4"]), (8, ["0", "3", "6"])],
+)
+def test_the_first_rounds_are_labelled_evenly(rounds: int, labels: list[str]) -> None:
+    from tui.views import ChartLine, ChartView
+
+    x = tuple(float(n) for n in range(rounds))
+    view = ChartView("Loss", (ChartLine("loss", x, tuple(0.1 * n for n in x)),))
+    drawn = plot(view, 49, 12, PENS["unicode"]).plain.split("\n")
+    assert drawn[-1].split() == labels
