@@ -62,6 +62,9 @@ def network(view: View, width: int, pen: Pen) -> Text:
     if not view.enabled or net is None:
         return Text(pen.fit(SILENT if view.enabled else ALONE, width), pen.palette.muted)
     words = (service.detail if service is not None else "") or net.status
+    if service is not None and service.detail and net.status == "up" and net.peers:
+        # How many, and what is odd about it, stands below, and is newer: two counts would differ.
+        words = _("connected")
     _entry(text, _("network"), words, net.status, width, pen)
     word, level = REACH.get(net.reach, REACH["unknown"])
     if net.reach == "reachable" and net.maddrs and all(map(_loopback, net.maddrs)):

@@ -195,6 +195,32 @@ async def test_details_tell_all_that_is_known(home: Home) -> None:
         assert isinstance(app.screen, PeersScreen)
 
 
+async def test_what_was_not_needed_is_not_refused(home: Home) -> None:
+    """Two honest nodes whose groups filled the quota: nothing of them is a fault."""
+    reasons = [*["quota"] * 3, *["no_signal"] * 2, "timeout"]
+    peer = support.peer_id(3)
+    left = [
+        events.GroupRejected(time=NOW, round=240, peer_id=peer, task="t", reason=reason)
+        for reason in reasons
+    ]
+    seen = events.PeerSeen(time=NOW, round=240, peer_id=peer, name="ivory otter", groups=8, used=2)
+    async with running(home, [*begin(), seen, *left], NOW, (160, 30)) as (app, pilot, _):
+        await press(pilot, "n")
+        view = app.screen
+        assert isinstance(view, PeersScreen)
+        row = next(n for n in range(view.table.length) if view.table.source.key(n) == peer)  # type: ignore[union-attr]
+        cells = view.table.source.cells(row, app.pen)  # type: ignore[union-attr]
+        found = {c.key: cell for c, cell in zip(view.table.columns, cells, strict=True)}
+        assert [found[name][0] for name in ("used", "refused", "spare", "missed")] == [
+            "2/8", "0", "5", "1",
+        ]  # fmt: skip
+        assert found["refused"][1] == app.pen.palette.muted
+        screen = await press(pilot, "4")
+        assert "5 spare" in screen
+        assert "refused" not in screen.split("known")[1].split("Esc")[0]
+        assert "2 known · 1 met" in screen
+
+
 async def test_quarantine_says_why_and_until_when(home: Home) -> None:
     async with running(home, [*begin(), *support.swarm()], NOW) as (app, pilot, node):
         screen = await press(pilot, "n", "4")
@@ -220,6 +246,20 @@ async def test_the_network_says_who_can_dial_whom(home: Home, reach: str, expect
         screen = await press(pilot, "n", "3")
     for each in (expected, "answered in 31 ms", "connection refused", "tried 4 times, next in 32"):
         assert each in screen
+
+
+async def test_the_network_contradicts_and_promises_nothing(home: Home) -> None:
+    """The line of the service is older than the count; a loopback address is no reachability."""
+    here = replace(support.net(), maddrs=[f"/ip4/127.0.0.1/tcp/34453/p2p/{ME}"], bootnodes=[])
+    said = events.ServiceChanged(
+        time=NOW, service="net", status="up", detail="connected to 1 other node"
+    )
+    async with running(home, [*begin(), *support.swarm(), here, said], NOW) as (_, pilot, _):
+        screen = await press(pilot, "n", "3")
+    assert "1 other node" not in screen
+    assert "2 connected" in screen
+    assert "yes, from this machine: 2 nodes" in screen
+    assert "this swarm begins at this node" in screen
 
 
 async def test_gossip_follows_until_it_is_read(home: Home) -> None:
