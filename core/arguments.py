@@ -86,7 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
     models = command(
         commands,
         "models",
-        "models to choose from, and whether each fits this machine",
+        "models to choose from, whether each fits here, and how long a round takes",
         "any Hugging Face id or local path works as well: --set model.id=...\n"
         "with --max-ram 6G: as it would be on a smaller machine\nexit codes: 0, 1, 2",
     )

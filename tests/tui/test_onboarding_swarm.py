@@ -188,7 +188,14 @@ async def test_a_swarm_on_loopback_says_that_nothing_is_opened(home: Home) -> No
         await pilot.press("ctrl+u")
         await paste(pilot, "localhost")
         await shows(pilot, "Nothing is opened to others.")
+        await fill(pilot, "群れ 1")
+        told = await enter(pilot)
+        assert told.count("A swarm cannot be called") == 1
+        assert step(app).NAME == "Open"
+        await pilot.press("end", "ctrl+u")
+        await paste(pilot, "herd.1")
         await go(pilot, "Identity")
+        assert screen(app).draft.settings()["swarm.name"] == "herd.1"
         assert screen(app).draft.settings()["chain.devnet_port"] > 0
 
 
