@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,18 +13,21 @@ from textual.command import CommandList
 from textual.events import Click, Key
 from textual.message import Message
 from textual.widgets import Tabs
+from textual.worker import WorkerCancelled
 
 from core import config
 from core.home import Home
 from tests.tui.conftest import running, settle
 from tests.tui.fuzz_console import Play
 from tests.tui.fuzzing import Fuzz, shrink
+from tests.tui.onboarding_support import console, screen
 from tests.tui.support import ReplayNode, history, now_of
 from tui import capture, keys
 from tui.app import WaggleApp
 from tui.command_palette import Commands
 from tui.screens.dashboard import Dashboard
 from tui.screens.help import HelpScreen
+from tui.screens.onboarding.asking import ask
 
 INPUTS = 200
 
@@ -130,3 +135,22 @@ async def test_a_command_for_a_page_that_was_left_does_nothing(home: Home) -> No
         await pilot.pause()
         assert [await invoke(each) for each in run] == [None] * len(run)
         assert isinstance(app.screen, Dashboard)
+
+
+async def test_an_answer_that_comes_while_the_console_closes_is_dropped(home: Home) -> None:
+    """Its page has no fields any more; that ended a console that was being left as failed."""
+    app, _ = console(home)
+    answered, came = threading.Event(), []
+
+    async def asks() -> None:
+        came.append(await ask(answered.wait, 20.0))
+
+    async with app.run_test() as pilot:
+        worker = screen(app).run_worker(asks())
+        await pilot.pause()
+        app.exit("left")
+        answered.set()
+        with contextlib.suppress(WorkerCancelled):
+            await worker.wait()
+    assert came == []
+    assert app.return_code == 0

@@ -11,7 +11,10 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from textual.dom import NoScreen
+from textual.worker import NoActiveWorker, get_current_worker
 
 from core.errors import TransientError, WaggleError
 from core.incidents import as_bug
@@ -58,3 +61,19 @@ async def ask(work: Callable[[], T], timeout_s: float) -> T:
             _("there was no answer within {seconds:.0f} s").format(seconds=timeout_s),
             _("Look at the connection, then try again"),
         ) from None
+    finally:
+        if _left():
+            raise asyncio.CancelledError
+
+
+def _left() -> bool:
+    """Whether the page that asks has been closed meanwhile, and its fields with it."""
+    try:
+        node: Any = get_current_worker().node
+    except NoActiveWorker:
+        return False
+    app = node.app
+    try:
+        return app._exit or node._pruning or node.screen not in app.screen_stack
+    except NoScreen:
+        return True

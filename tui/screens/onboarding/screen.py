@@ -152,9 +152,9 @@ class OnboardingScreen(Screen[None]):
         self._below(f"{self.glyphs.warn} {problem}" if problem else "")
 
     def _below(self, text: str) -> None:
-        bar = self.query_one("#problem", Static)
-        bar.update(Text(clean(text, ascii_only=self.glyphs.ascii)))
-        bar.display = bool(text)
+        for bar in self.query("#problem").results(Static):  # none in a console that is closing
+            bar.update(Text(clean(text, ascii_only=self.glyphs.ascii)))
+            bar.display = bool(text)
 
     def _doing(self, text: str) -> None:
         self._below(f"{self.glyphs.busy} {text}" if text else "")
