@@ -45,7 +45,7 @@ async def test_who_returns_after_a_crash_is_told_what_happened(home: Home) -> No
             "While you were away",
             "4 h 04 m ago",
             "60 more trained",
-            "Crashes    1",
+            "Crashes        1",
             "[b]out[/b] of reach\\x1b",
         ):
             assert expected in screen

@@ -11,12 +11,12 @@ from textual.widgets import Static
 from core.away import Away
 from core.texts import _
 from tui import keys
+from tui.draw_facts import Fact, Line, facts
 from tui.once import Once
-from tui.text import clean, column, duration
+from tui.text import clean, duration
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.lines import Lines
 
-LABEL = 11
-"""Cells of the names before the lines."""
 SHOWN_INCIDENTS = 5
 
 
@@ -34,15 +34,18 @@ class AwayScreen(Once, ModalScreen[None]):
             yield Static(_("While you were away"), classes="question", markup=False)
             ago = _("The last look was {time} ago.").format(time=duration(self._away.seconds))
             yield Static(Text(ago), id="cost")
-            yield Static(Text("\n".join(told(self._away))), id="away")
+            yield Lines(facts, id="away")
         yield KeyBar("card")
+
+    def on_mount(self) -> None:
+        self.query_one("#away", Lines).show(told(self._away))
 
     def action_close(self) -> None:
         self.dismiss()
 
 
-def told(away: Away) -> list[str]:
-    """The lines of the card; plain text."""
+def told(away: Away) -> tuple[Line, ...]:
+    """The lines of the card."""
     rows = [(_("Rounds"), _("{n:,} more trained").format(n=away.rounds))]
     if away.reward_now is not None:
         mean = _("{now:.3f} (mean of the last rounds)")
@@ -67,12 +70,14 @@ def told(away: Away) -> list[str]:
         rows.append((_("Crashes"), crashes))
     if not away.incidents:
         rows.append((_("Incidents"), _("none")))
-    for position, line in enumerate(away.incidents[:SHOWN_INCIDENTS]):
-        what = clean(line.what, 200)
-        if line.count > 1:
-            what = _("{what} ({n} times)").format(what=what, n=line.count)
-        rows.append((_("Incidents") if position == 0 else "", what))
-    if len(away.incidents) > SHOWN_INCIDENTS:
-        more = _("and {n} more: press l").format(n=len(away.incidents) - SHOWN_INCIDENTS)
+    incidents: dict[str, int] = {}
+    for line in away.incidents:  # the same words may come of two parts of the node
+        incidents[line.what] = incidents.get(line.what, 0) + line.count
+    for position, (what, count) in enumerate(list(incidents.items())[:SHOWN_INCIDENTS]):
+        if count > 1:
+            what = _("{what} ({n} times)").format(what=clean(what, 200), n=count)
+        rows.append((_("Incidents") if position == 0 else "", clean(what, 240)))
+    if len(incidents) > SHOWN_INCIDENTS:
+        more = _("and {n} more: press l").format(n=len(incidents) - SHOWN_INCIDENTS)
         rows.append(("", more))
-    return [column(head, LABEL) + text for head, text in rows]
+    return tuple(Fact(head, text) for head, text in rows)
