@@ -13,7 +13,7 @@ from core.memory import plan
 from core.pace import Machine, told
 from core.schema import Config
 from core.shape import Shape
-from tests.tui.conftest import MACHINE
+from tests.measured import MACHINE
 
 GIB = 2**30
 SHAPES = {entry.id: entry.shape for entry in catalogue.entries()}

@@ -12,24 +12,11 @@ from textual.pilot import Pilot
 
 from core import events, measuring
 from core.home import Home
-from core.pace import Machine
+from tests.measured import MACHINE
 from tests.tui.support import ReplayNode, effective
 from tui.app import WaggleApp
 
 Settle = Callable[[Pilot[str]], object]
-MACHINE = Machine(
-    threads=2,
-    few=8,
-    many=128,
-    sample={"exact": (4e-10, 2.4e-9), "bfloat16": (1.2e-10, 5e-10), "int8": (3e-11, 4e-10)},
-    update={"float32": 1.3e-11, "bfloat16": 3.4e-12},
-    move=8e-12,
-    fresh=4e-10,
-    draw=4.7e-10,
-    alone=1.9e-11,
-    operation=2.6e-6,
-)
-"""Two cores of a server of 2024."""
 
 
 @pytest.fixture

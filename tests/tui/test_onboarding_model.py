@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,7 +12,7 @@ import pytest
 from huggingface_hub import constants
 from textual.pilot import Pilot
 
-from core import config, free_memory, measuring
+from core import config
 from core.errors import ConfigError, TransientError, WaggleError
 from core.home import Home
 from core.training import hub_token
@@ -84,35 +83,6 @@ async def test_another_model_by_path(home: Home, folder: Path) -> None:
     found = config.load(home=home).config
     assert found.model.id == str(folder)
     assert (found.training.recipe, found.training.optimizer) == ("full", "adamw")
-
-
-async def test_how_long_a_round_takes_is_measured_and_told(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By this machine itself, while the list can be used already."""
-    monkeypatch.setattr(measuring, "SESSION", measuring.Measurement())
-    app, _ = console(home)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await go(pilot, "Model")
-        await shows(pilot, "measuring ...")
-        await pilot.press("down", "up")
-        await settle(pilot, lambda: step(app)._machine is not None, 60)  # type: ignore[attr-defined]
-        told = seen(pilot)
-        assert "measuring" not in told
-        for known in (r"waggle-tiny \(1M\) fits: \d+\.\d GiB", r"SmolLM2-135M-Instruct \(135M\)"):
-            assert re.search(known + r".*? about [\d.]+ (s|min|h) a round", told)
-
-
-async def test_why_no_time_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    elsewhere = config.load("solo", home, env={}, sets=["model.device=cuda"])
-    monkeypatch.setattr(free_memory, "budget", lambda config, device: 16 * 2**30)
-    app, _ = console(home, elsewhere)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await go(pilot, "Model")
-        await shows(pilot, "GiB, - a round")
-        assert "How long a round takes is not measured on cuda." in seen(pilot)
-        await enter(pilot)
-        assert step(app).NAME == "Extras"
 
 
 async def test_another_model_by_its_name_on_the_hub(
