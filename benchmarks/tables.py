@@ -33,6 +33,7 @@ from textual._compositor import CompositorUpdate
 from textual.app import App, ComposeResult
 from textual.widgets import DataTable
 
+from core import collecting
 from core.config import load
 from core.home import Home
 from tests.tui import peers_support, rewards_support
@@ -84,6 +85,7 @@ async def measured(app: Watched, opening: str, keys: Iterable[str], ready: Calla
             await pilot.pause(0.01)
         app.tick()
         before = rss_mib()
+        collecting.settle()  # as a node does once it is up
         opened = await timed(app, lambda: app.simulate_key(opening), lambda: True)
         while not ready():
             await pilot.pause(0.02)
@@ -176,6 +178,7 @@ def anchor(many: int, keys: int, noise: random.Random) -> dict[str, Any]:
         took: dict[str, list[float]] = {}
         async with app.run_test(size=SIZE) as pilot:
             before = rss_mib()
+            collecting.settle()
             filled = await timed(app, lambda: app.fill(many), lambda: True)  # type: ignore[arg-type]
             grown = rss_mib() - before
             table = app.query_one(DataTable)
