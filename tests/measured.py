@@ -1,4 +1,4 @@
-"""What measuring gives on one machine, for tests that need its figures and not the seconds it takes."""
+"""What measuring gives on one machine: for tests that need figures, not the seconds it takes."""
 
 from __future__ import annotations
 
