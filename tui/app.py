@@ -173,8 +173,8 @@ class WaggleApp(App[str]):
             self.greeting.tick()  # over what is drawn by now
 
     async def on_event(self, event: Event) -> None:
-        if isinstance(event, InputEvent) and not self._screen_stack:
-            return  # typed while the last screen closes: Textual would fail
+        if isinstance(event, InputEvent) and (self._exit or not self._screen_stack):
+            return  # typed while the screens close: there is nothing left that could take it
         if not self.greeting.noticed(event):
             await super().on_event(event)
 

@@ -154,3 +154,14 @@ async def test_an_answer_that_comes_while_the_console_closes_is_dropped(home: Ho
             await worker.wait()
     assert came == []
     assert app.return_code == 0
+
+
+@pytest.mark.parametrize("page", ["", "c", "l", "n", "w", "r", "s"])
+async def test_a_console_that_closes_under_a_question_has_not_failed(home: Home, page: str) -> None:
+    """The page beneath comes up once more while it is taken apart."""
+    async with running(home, history(3), now_of(3)) as (app, pilot, _):
+        await pilot.press(*page)
+        await pilot.press("ctrl+p")
+        await pilot.pause()
+        app.exit("lost")
+    assert app.return_code == 0

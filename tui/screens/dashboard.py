@@ -95,7 +95,8 @@ class Dashboard(Screen[None]):
         self.call_after_refresh(self.show_state)
 
     def on_screen_resume(self) -> None:
-        self.show_state()
+        if not self._pruning:  # a console that closes has nothing left to draw on
+            self.show_state()
 
     def _layout(self) -> None:
         wide = self.app.size.width >= WIDE[0] and self.app.size.height >= WIDE[1]

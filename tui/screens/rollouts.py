@@ -178,7 +178,8 @@ class RolloutsScreen(Screen[None]):
         lines.show(row if row is not None else derive.NOBODY)
 
     def on_screen_resume(self) -> None:
-        self._draw()
+        if not self._pruning:  # a console that closes has nothing left to draw on
+            self._draw()
 
     def on_resize(self, event: events.Resize) -> None:
         self.call_after_refresh(self._draw)

@@ -53,7 +53,8 @@ class DetailsScreen(Screen[None]):
         self.show_state()
 
     def on_screen_resume(self) -> None:
-        self.show_state()
+        if not self._pruning:  # a console that closes has nothing left to draw on
+            self.show_state()
 
     def show_state(self) -> None:
         if self.is_mounted and self.is_current:

@@ -160,7 +160,8 @@ class SectionsScreen(Screen[None]):
         self.call_after_refresh(self.draw_now)
 
     def on_screen_resume(self) -> None:
-        self.draw_now()
+        if not self._pruning:  # a console that closes has nothing left to draw on
+            self.draw_now()
 
     def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
         event.stop()

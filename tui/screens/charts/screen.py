@@ -86,14 +86,14 @@ class ChartsScreen(Screen[None]):
         """Draw what is new. Called on the tick; safe at any time."""
         if not self.is_mounted or not self.is_current:
             return
-        ticking = self.waggle.ticking
-        if ticking and time.monotonic() - self._drawn_at < PACE_S:
+        if self.waggle.ticking and time.monotonic() - self._drawn_at < PACE_S:
             return
         if self._desk.take(self.waggle.state.series) or self._pen is not self.waggle.pen:
             self._draw()
 
     def on_screen_resume(self) -> None:
-        self._ask()
+        if not self._pruning:  # a console that closes has nothing left to draw on
+            self._ask()
 
     def on_chart_grid_resized(self) -> None:
         self._draw()

@@ -89,7 +89,8 @@ class LogsScreen(Screen[None]):
         self._draw()
 
     def on_screen_resume(self) -> None:
-        self._draw()
+        if not self._pruning:  # a console that closes has nothing left to draw on
+            self._draw()
 
     def _draw(self) -> None:
         if not self.is_mounted or not self.is_current:
