@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App
-from textual.events import Event, InputEvent
+from textual.events import Event, InputEvent, Paste
 from textual.screen import Screen
 from textual.signal import Signal
 from textual.timer import Timer
@@ -144,12 +144,16 @@ class WaggleApp(App[str]):
         return starting.read_config(self.home, self._load)
 
     async def on_onboarding_screen_finished(self, event: OnboardingScreen.Finished) -> None:
+        if not self._onboarding:
+            return  # a second Enter on the last step
         error = starting.take_first_config(self, event.unlocked)
         if error is not None:
             self.failure = error
             self.tick()
             return
-        self.pop_screen()
+        self._onboarding = False
+        while len(self.screen_stack) > 1:  # the last step, and what is asked over it
+            self.pop_screen()
         self._open_dashboard()
 
     def _start_node(self) -> None:
@@ -173,7 +177,8 @@ class WaggleApp(App[str]):
             self.greeting.tick()  # over what is drawn by now
 
     async def on_event(self, event: Event) -> None:
-        if isinstance(event, InputEvent) and (self._exit or not self._screen_stack):
+        typed = isinstance(event, (InputEvent, Paste))
+        if typed and (self._exit or not self._screen_stack):
             return  # typed while the screens close: there is nothing left that could take it
         if not self.greeting.noticed(event):
             await super().on_event(event)

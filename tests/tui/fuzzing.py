@@ -32,7 +32,7 @@ class Fuzz:
 
     async def play(self, count: int) -> None:
         while self.made < count:
-            fewest = min(places.PLACES, key=lambda p: self.inputs[p] + 20 * self.visits.get(p, 0))
+            fewest = min(places.PLACES, key=lambda p: self.inputs[p] + 6 * self.visits.get(p, 0))
             self.visits[fewest] = self.visits.get(fewest, 0) + 1
             self.consoles += 1
             play = Play(self.seed, self.consoles, fewest)

@@ -10,7 +10,7 @@ import pytest
 from rich.style import Style
 from textual._callback import invoke
 from textual.command import CommandList
-from textual.events import Click, Key
+from textual.events import Click, Key, Paste
 from textual.message import Message
 from textual.widgets import Tabs
 from textual.worker import WorkerCancelled
@@ -28,6 +28,7 @@ from tui.command_palette import Commands
 from tui.screens.dashboard import Dashboard
 from tui.screens.help import HelpScreen
 from tui.screens.onboarding.asking import ask
+from tui.screens.onboarding.screen import OnboardingScreen
 
 INPUTS = 200
 
@@ -164,4 +165,24 @@ async def test_a_console_that_closes_under_a_question_has_not_failed(home: Home,
         await pilot.press("ctrl+p")
         await pilot.pause()
         app.exit("lost")
+    assert app.return_code == 0
+
+
+async def test_two_enters_on_the_last_step_start_one_node(home: Home) -> None:
+    app, node = console(home)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        page = screen(app)
+        app.post_message(OnboardingScreen.Finished(None))
+        app.post_message(OnboardingScreen.Finished(None))
+        await settle(pilot, node.started.is_set)
+        assert page not in app.screen_stack
+        assert [type(each) for each in app.screen_stack[1:]] == [Dashboard]
+
+
+async def test_what_is_pasted_while_the_screens_close_is_dropped(home: Home) -> None:
+    async with running(home, history(1), now_of(1)) as (app, pilot, _):
+        app.exit("stopped")
+        await app.on_event(Paste("late"))
+        await pilot.pause()
     assert app.return_code == 0
