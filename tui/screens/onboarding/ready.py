@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.widgets import Static
 
 from core import config
 from core.config import Effective, Origin
@@ -140,8 +141,10 @@ class ReadyStep(Step):
     def on_mount(self) -> None:
         if self.draft.way == "host":
             told = _("Ready. Enter saves this and makes the invite.")
-            self.query_one(".question").update(told)  # type: ignore[attr-defined]
-        self.query_one(Lines).show((self.draft, preview(self.draft, self.home)))
+            for question in self.query(".question").results(Static):
+                question.update(told)
+        for lines in self.query(Lines):  # none where the console closes as this opens
+            lines.show((self.draft, preview(self.draft, self.home)))
 
     async def accept(self) -> Draft | None:
         await ask(self._save, KEYS_TIMEOUT_S)
