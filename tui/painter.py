@@ -109,14 +109,15 @@ class Painter:
             before = len(chars)
             if text.isascii():
                 chars.extend(text)
-            elif parts := units(text):
-                for part in parts:
+            else:
+                marks = next((n for n, char in enumerate(text) if cell_len(char)), len(text))
+                # An accent in another style than its letter: the letter's cell has both.
+                at = next((at for at in reversed(range(before)) if chars[at] != CONTINUED), None)
+                if marks and at is not None:
+                    chars[at] += text[:marks]
+                for part in units(text[marks:]):
                     chars.append(part)
                     chars.extend([CONTINUED] * (cell_len(part) - 1))
-            else:  # an accent in another style than its letter: the letter's cell has both
-                at = next((at for at in reversed(range(before)) if chars[at] != CONTINUED), None)
-                if at is not None:
-                    chars[at] += text
             looks.extend([look] * (len(chars) - before))
         return chars, looks
 

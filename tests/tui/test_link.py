@@ -94,9 +94,12 @@ def test_what_stands_behind_a_wide_name_is_placed_by_itself() -> None:
 
 def test_an_accent_in_another_colour_stays_on_its_letter() -> None:
     """As where a search has found the letter alone."""
-    found = Strip([Segment("e", STYLES[1]), Segment("\u0301", STYLES[0]), Segment("日", STYLES[2])])
-    text = Painter().paint(update([found] * 4), SIZE, ColorSystem.TRUECOLOR)
-    assert shown(text).rows() == ["e\u0301日"] * 4
+    painter = Painter()
+    for rest in (["\u0301", "日"], ["\u0301日"]):
+        found = Strip([Segment("e", STYLES[1]), *(Segment(part, STYLES[2]) for part in rest)])
+        screen = shown(painter.paint(update([found] * 4), SIZE, ColorSystem.TRUECOLOR))
+        assert screen.rows() == ["e\u0301日"] * 4
+        painter.forget()
 
 
 def test_another_size_or_a_garbled_screen_is_drawn_in_full() -> None:
