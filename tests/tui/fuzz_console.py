@@ -205,7 +205,7 @@ class Console:
 
     async def _go(self, way: str, pilot: Pilot[str]) -> None:
         """Home by Escape, which must lead there from everywhere, and on."""
-        for _ in range(12):
+        for _ in range(60):  # pages open over one another, each with a search of its own
             if self._app._exit or isinstance(self._app.screen, Dashboard):
                 break
             self._type("\x1b")
