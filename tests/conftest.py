@@ -33,6 +33,11 @@ def wait_until(predicate: Callable[[], T], timeout_s: float = 10.0, every_s: flo
         time.sleep(every_s)
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """For `-n auto`: more than cores, since slow tests wait for processes of their own."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests first: one that began last would keep its core busy long after all."""
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))

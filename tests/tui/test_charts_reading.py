@@ -150,7 +150,7 @@ def test_a_picture_is_one_whole_standalone_svg() -> None:
     text_of_it = svg.picture(catalogue.charts(sources[0].series), sources, Look(smoothing=5), "t")
     root = ElementTree.fromstring(text_of_it)
     tags = {element.tag.rpartition("}")[2] for element in root.iter()}
-    assert tags == {"svg", "rect", "text", "g", "path"}
+    assert tags == {"svg", "rect", "text", "g", "path", "circle"}
     assert "script" not in text_of_it.replace("&lt;script", "").replace("&lt;/script", "")
     assert "href" not in text_of_it
     assert len(text_of_it) < 100_000

@@ -156,7 +156,7 @@ async def test_a_swarm_for_others_ends_with_an_invite_that_others_can_join(
         await pilot.press("end", "ctrl+u")
         await paste(pilot, "7")
         await go(pilot, "Ready")
-        assert "beehive, for others: this node runs its chain." in seen(pilot)
+        assert "beehive, for others: this machine runs it." in seen(pilot)
         assert "open to others at every address" in seen(pilot)
         assert not node.started.is_set()
         await pilot.press("enter")

@@ -75,7 +75,7 @@ async def test_a_value_that_the_file_cannot_change_says_so(
     where = "--set log.level" if layer == "flag" else "WAGGLE__LOG__LEVEL"
     async with opened(home, *sets) as (_, pilot, _screen):
         await to(pilot, "log.level")
-        assert f"Set by {where}, which wins over config.yaml." in seen(pilot)
+        assert f"Set by {where}, which wins over config.yaml until it is gone." in seen(pilot)
         await write(pilot, "error")
         await pilot.press("enter")
         await quiet(pilot)
