@@ -22,6 +22,8 @@ from tests.tui.ptys import SIZE, Terminal
 WAGGLE = str(REPO_ROOT / "waggle")
 START_ROUNDS = 4
 """Left out: the first rounds import, measure and choose."""
+SETTLING_S = 8.0
+"""After them, left out as well: a console that has just opened reads its pages ahead."""
 LIMIT_S = 900.0
 
 
@@ -68,8 +70,10 @@ def with_console(node: Node) -> float:
         with Terminal(node.command(home), SIZE) as console:
             node.prefer(console.child.pid)
             console.read(lambda: rounds(home) >= START_ROUNDS, LIMIT_S)
+            console.watch(SETTLING_S)
+            began = time.time()
             console.watch(node.seconds)
-        return per_minute(home)
+        return per_minute(home, began)
 
 
 def headless(node: Node) -> float:
@@ -85,9 +89,11 @@ def headless(node: Node) -> float:
             deadline = time.monotonic() + LIMIT_S
             while rounds(home) < START_ROUNDS and time.monotonic() < deadline:
                 time.sleep(0.2)
+            time.sleep(SETTLING_S)
+            began = time.time()
             time.sleep(node.seconds)
             child.send_signal(signal.SIGTERM)
-        return per_minute(home)
+        return per_minute(home, began)
 
 
 def finished(home: Path) -> list[float]:
@@ -100,8 +106,9 @@ def rounds(home: Path) -> int:
     return len(finished(home)) if Home(home).db.exists() else 0
 
 
-def per_minute(home: Path) -> float:
-    times = finished(home)[START_ROUNDS - 1 :]
+def per_minute(home: Path, began: float) -> float:
+    """began: Unix seconds; what was finished before is left out."""
+    times = [time for time in finished(home) if time >= began]
     if len(times) < 2:
         raise RuntimeError(f"only {len(times)} rounds after the start: give it more --seconds")
     return (len(times) - 1) / (times[-1] - times[0]) * 60
