@@ -125,7 +125,7 @@ def test_a_newcomers_walk_in_pictures(tmp_path: Path, person: Path) -> None:
         console.until("Search", 10)
         walk.take("palette")
         console.press("\x1b")
-        console.after(0.5)
+        console.until(lambda: "Search" not in console.text, 10)
         console.press("q")
         console.until("Esc Stay", 10)
         walk.take("quit")

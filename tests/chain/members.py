@@ -18,7 +18,7 @@ import pytest
 import core
 from core import events
 from core.chain import codec
-from core.chain.account import Wallet
+from core.chain.account import Wallet, load_or_create
 from core.chain.chainclient import ChainClient
 from core.chain.devnet import Devnet
 from core.chain.evm import Evm
@@ -207,10 +207,10 @@ class Member:
 
 
 def fund(chain: OwnDevnet | Anvil, *members: Member) -> None:
-    """A devnet's faucet pays by itself."""
+    """A devnet's faucet pays by itself. Before a member opens: an empty account is an incident."""
     for member in members:
         if isinstance(chain, Anvil):
-            chain.give(member.account)
+            chain.give(load_or_create(member.home.account).address)
 
 
 def play(chain: OwnDevnet | Anvil, members: Sequence[Member], rounds: range) -> None:

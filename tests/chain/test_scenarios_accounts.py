@@ -47,8 +47,8 @@ def test_two_nodes_on_one_account_both_count(kind: str, tmp_path: Path) -> None:
     with own_chain(kind, tmp_path / "chain") as chain:
         ada = Member(tmp_path / "ada", chain.url, chain.contract, "ada")
         ben = with_account_of(ada, Member(tmp_path / "ben", chain.url, chain.contract, "ben"))
+        fund(chain, ada)
         with ada, ben:
-            fund(chain, ada)
             assert ada.account == ben.account
             play(chain, [ada, ben], range(5))
             settle([ada, ben])
