@@ -107,6 +107,8 @@ def test_a_newcomers_walk_in_pictures(tmp_path: Path, person: Path) -> None:
         walk = Walk(console, folder)
         for number, step in enumerate(STEPS):
             console.until(f"step {number + 1} of 6" if step != "ready" else "Ready.", 30)
+            if step == "model":
+                console.until("a round", 60)  # how long one takes is being measured
             walk.take(f"first-start-{number + 1}-{step}")
             console.press("\r")
         console.until("HEALTHY", 60)
