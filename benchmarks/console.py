@@ -155,7 +155,7 @@ def fuzzed(options: argparse.Namespace) -> dict[str, Any]:
         "inputs": fuzz.made,
         "consoles": fuzz.consoles,
         "in_places": dict(sorted(fuzz.inputs.items())),
-        "below_one_percent": [p for p, n in fuzz.inputs.items() if n < fuzz.made / 100],
+        "below_one_percent": [p for p, n in fuzz.inputs.items() if p and n < fuzz.made / 100],
         "broken": found,
         "seconds": round(time.monotonic() - began),
         "rss_mib_by_tenth": grown,
