@@ -52,7 +52,7 @@ class Palette(Once, CommandPalette):
     Palette #--input.--list-visible { border-bottom: round $focus; }
     Palette CommandInput, Palette CommandInput:focus { border: none; height: 1; }
     Palette CommandInput > .input--placeholder { color: $text-muted; }
-    Palette CommandList { border: none; margin-top: 0; }
+    Palette CommandList { border: none; margin-top: 0; min-width: 8; }
     Palette LoadingIndicator { border-bottom: none; }
     .-ascii Palette #--input, .-ascii Palette #--input.--list-visible {
         border: ascii $focus;

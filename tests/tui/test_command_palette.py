@@ -26,3 +26,14 @@ async def test_it_offers_the_commands_of_the_page_below_it(home: Home) -> None:
         shown = capture.text_of(app)
         for command in keys.commands("dashboard"):
             assert (f"{command.title}  ({command.shown})" in shown) is command.palette
+
+
+async def test_a_terminal_of_no_width_is_no_end(home: Home) -> None:
+    """Textual wraps an entry at the width that is left beside its padding, and fails at none."""
+    async with running(home, history(3), now_of(3), (100, 21)) as (app, pilot, _):
+        await pilot.press("ctrl+p")
+        await settle(pilot, lambda: "Pause  (p)" in capture.text_of(app))
+        for width in (4, 1, 3, 2, 100):
+            await pilot.resize_terminal(width, 36)
+            await settle(pilot, lambda: True)
+        await settle(pilot, lambda: "Pause  (p)" in capture.text_of(app))
