@@ -129,14 +129,14 @@ def _more(then: int | None, now: int | None) -> int | None:
     return None if then is None or now is None else now - then
 
 
-def lives(journal: Journal) -> list[events.Event]:
-    """The starts and ends of this home's node, oldest first, as far back as it matters."""
-    return journal.tail(MAX_LIVES, [events.NodeStarted.NAME, events.NodeStopped.NAME])
+def lives(journal: Journal, limit: int = MAX_LIVES) -> list[events.Event]:
+    """The newest starts and ends of this home's node, oldest first."""
+    return journal.tail(limit, [events.NodeStarted.NAME, events.NodeStopped.NAME])
 
 
 def ended_unasked(journal: Journal) -> events.Incident | None:
     """What to tell when the last life of this home's node has no end; asked before the next."""
-    last = journal.tail(1, [events.NodeStarted.NAME, events.NodeStopped.NAME])
+    last = lives(journal, 1)
     if not last or not isinstance(last[0], events.NodeStarted):
         return None
     return events.Incident(

@@ -148,8 +148,21 @@ def of_plan(
         return None
     work = work_of(config)
     mean = min(usual or work.new, work.new)
-    how = (shape, plan.recipe, work, config, machine, mean, prompt)
-    return Pace(_sample_s(*how), _update_s(*how))
+    case = _Case(shape, plan.recipe, work, config, machine, mean, prompt)
+    return Pace(_sample_s(case), _update_s(case))
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What a round's time follows from. mean: tokens of a completion; prompt: of a prompt."""
+
+    shape: Shape
+    recipe: Recipe
+    work: Work
+    config: Config
+    machine: Machine
+    mean: int
+    prompt: int
 
 
 def _slower(shape: Shape, config: Config, machine: Machine) -> float:
@@ -166,15 +179,9 @@ def _slower(shape: Shape, config: Config, machine: Machine) -> float:
     return crowd * machine.threads / threads
 
 
-def _sample_s(
-    shape: Shape,
-    recipe: Recipe,
-    work: Work,
-    config: Config,
-    machine: Machine,
-    mean: int,
-    prompt: int,
-) -> float:
+def _sample_s(case: _Case) -> float:
+    shape, recipe, work = case.shape, case.recipe, case.work
+    config, machine, mean, prompt = case.config, case.machine, case.mean, case.prompt
     completions = work.tasks * work.generations
     steps = math.ceil(completions / recipe.sample_rows) * min(work.new, math.ceil(mean * LONGEST))
     tokens = completions * mean
@@ -200,15 +207,9 @@ def _formats(config: Config, recipe: Recipe, machine: Machine) -> list[str]:
     return [name for name in allowed if name in machine.sample] or ["exact"]
 
 
-def _update_s(
-    shape: Shape,
-    recipe: Recipe,
-    work: Work,
-    config: Config,
-    machine: Machine,
-    mean: int,
-    prompt: int,
-) -> float:
+def _update_s(case: _Case) -> float:
+    shape, recipe, work = case.shape, case.recipe, case.work
+    config, machine, mean, prompt = case.config, case.machine, case.mean, case.prompt
     trained = work.tasks if config.swarm.host and config.swarm.nodes == 1 else work.trained
     completions = trained * work.generations * mean
     tokens = trained * prompt + completions

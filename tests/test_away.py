@@ -14,7 +14,7 @@ from core.fold import replay
 from core.home import Home
 from core.journal import Journal
 from core.state import NodeState
-from tests.tui.support import START, begin, history, now_of, round_events
+from tests.tui.support import START, begin, history, keep, now_of, round_events
 
 
 def state_of(rounds: int) -> NodeState:
@@ -86,12 +86,7 @@ def test_a_crash_is_told_however_soon_somebody_looks() -> None:
 def test_a_node_knows_that_it_ended_unasked(
     home: Home, past: list[events.Event], told: bool
 ) -> None:
-    bus = events.EventBus()
-    journal = Journal(home.db, bus)
-    journal.start()
-    for event in past:
-        bus.emit(event)
-    journal.close()
+    keep(home, past)
     assert (away.ended_unasked(Journal(home.db, events.EventBus())) is not None) == told
 
 

@@ -12,13 +12,12 @@ from core import away, config, events
 from core.errors import WaggleError
 from core.fold import replay
 from core.home import Home
-from core.journal import Journal
 from core.swarm import hosting, invite_commands, joining
 from core.swarm.invite import Invite
 from tests.logfile_support import line, write_logs
 from tests.tui import charts_support, peers_support, rewards_support, rollouts_support
 from tests.tui.fuzz_inputs import HOSTILE
-from tests.tui.support import ACCOUNT, ME, ReplayNode
+from tests.tui.support import ACCOUNT, ME, ReplayNode, keep
 from tui.app import WaggleApp
 from tui.screens.charts.filter_line import FilterLine
 from tui.screens.onboarding.account import AccountStep
@@ -127,7 +126,7 @@ def furnish(pick: random.Random, home: Home, place: str) -> ReplayNode:
     rounds = pick.choice((1, 2, 40))
     earlier = charts_support.run(1, 60) if pick.random() < 0.5 or place == AWAY else []
     if earlier:
-        _journal(home, earlier)
+        keep(home, earlier)
     if place == AWAY:
         away.save(home.look, away.look(replay(earlier[:20]), NOW - 1e5))
     write_logs(home, {name: _log(pick, name) for name in ("node", "net", "console")})
@@ -143,16 +142,6 @@ def furnish(pick: random.Random, home: Home, place: str) -> ReplayNode:
 
 def failing(pick: random.Random) -> WaggleError:
     return WaggleError(*(pick.choice(HOSTILE) * pick.choice((1, 20)) or "It failed" for _ in "123"))
-
-
-def _journal(home: Home, recorded: list[events.Event]) -> None:
-    home.create()
-    bus = events.EventBus()
-    journal = Journal(home.db, bus)
-    journal.start()
-    for event in recorded:
-        bus.emit(event)
-    journal.close()
 
 
 def _log(pick: random.Random, name: str) -> str:

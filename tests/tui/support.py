@@ -11,6 +11,7 @@ import threading
 from core import config, events
 from core.config import Effective
 from core.home import Home
+from core.journal import Journal
 
 START = 1_790_000_000.0
 ME = "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N"
@@ -202,3 +203,14 @@ class ReplayNode:
 
 def effective(home: Home, *sets: str) -> Effective:
     return config.load("trio", home, env={}, sets=sets)
+
+
+def keep(home: Home, recorded: list[events.Event]) -> None:
+    """Write a journal as a node does."""
+    home.create()
+    bus = events.EventBus()
+    journal = Journal(home.db, bus)
+    journal.start()
+    for event in recorded:
+        bus.emit(event)
+    journal.close()

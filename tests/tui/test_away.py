@@ -7,24 +7,12 @@ from textual.events import AppBlur, AppFocus
 from core import away, events
 from core.fold import replay
 from core.home import Home
-from core.journal import Journal
 from tests.tui.conftest import running, settle
-from tests.tui.support import START, history, now_of, round_events
+from tests.tui.support import START, history, keep, now_of, round_events
 from tui import capture
 from tui.presence import UNATTENDED_S
 from tui.screens.away import AwayScreen
 from tui.screens.dashboard import Dashboard
-
-
-def keep(home: Home, recorded: list[events.Event]) -> None:
-    """Write a journal as a node does."""
-    home.create()
-    bus = events.EventBus()
-    journal = Journal(home.db, bus)
-    journal.start()
-    for event in recorded:
-        bus.emit(event)
-    journal.close()
 
 
 async def test_who_returns_after_a_crash_is_told_what_happened(home: Home) -> None:

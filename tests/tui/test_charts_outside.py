@@ -13,10 +13,9 @@ from core import events
 from core.errors import StorageError
 from core.fold import replay
 from core.home import Home
-from core.journal import Journal
 from tests.tui.charts_support import finished, run
 from tests.tui.conftest import settle
-from tests.tui.support import begin
+from tests.tui.support import begin, keep
 from tests.tui.test_charts import NOW, charts, press, told
 from tests.tui.test_draw import HOSTILE
 from tui import capture, keys
@@ -26,13 +25,7 @@ from tui.screens.charts.screen import ChartsScreen
 
 async def recorded_runs(home: Home) -> list[events.Event]:
     """Two earlier runs in the journal; the run under way goes on in the node."""
-    home.create()
-    bus = events.EventBus()
-    journal = Journal(home.db, bus)
-    journal.start()
-    for event in [*run(1, 60, 0.1, seed=2), *run(61, 80, 0.2, seed=3), *run(200, 5)]:
-        bus.emit(event)
-    journal.close()
+    keep(home, [*run(1, 60, 0.1, seed=2), *run(61, 80, 0.2, seed=3), *run(200, 5)])
     return [finished(n, random.Random(n)) for n in range(205, 240)]
 
 

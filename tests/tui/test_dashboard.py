@@ -10,7 +10,7 @@ from core import events
 from core.errors import StorageError
 from core.home import Home
 from tests.tui.conftest import running, settle
-from tests.tui.support import ME, START, ReplayNode, begin, effective, history, now_of
+from tests.tui.support import ME, START, ReplayNode, begin, effective, history, keep, now_of
 from tests.tui.test_draw import HOSTILE, hostile
 from tui import capture
 from tui.app import WaggleApp
@@ -243,15 +243,7 @@ async def test_no_color(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_restart_shows_the_charts_of_earlier_runs(home: Home) -> None:
-    from core.journal import Journal
-
-    home.create()
-    bus = events.EventBus()
-    journal = Journal(home.db, bus)
-    journal.start()
-    for event in history(30):
-        bus.emit(event)
-    journal.close()
+    keep(home, history(30))
     resumed = begin(now_of(30), checkpoint_round=30)
     async with running(home, resumed, now_of(30) + 3) as (app, _, _):
         screen = capture.text_of(app)
