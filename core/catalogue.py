@@ -152,6 +152,11 @@ def plan_for(model_id: str, effective: Effective, free_bytes: int, device: str) 
     return plan(shape_of(model_id), for_model(effective, model_id), free_bytes, device)
 
 
+def plan_of(entry: Entry, effective: Effective, free_bytes: int, device: str) -> Plan:
+    """As `plan_for`, of an entry of the catalogue, whose shape is known."""
+    return plan(entry.shape, for_model(effective, entry.id), free_bytes, device)
+
+
 def for_model(effective: Effective, model_id: str) -> Config:
     """The settings if that model were chosen. Of the settings that suit the profile's own model
     another one gets the defaults, unless a person set them."""

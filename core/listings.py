@@ -35,10 +35,7 @@ def models(effective: Effective, home: Home, as_json: bool) -> int:
     chosen = pools.settle(effective, home, keep=False).config.model.id
     if chosen not in {entry.id for entry in found}:
         found.append(catalogue.Entry(chosen, catalogue.shape_of(chosen), "chosen here"))
-    rows = [
-        (entry, memory.plan(entry.shape, catalogue.for_model(effective, entry.id), free, device))
-        for entry in found
-    ]
+    rows = [(entry, catalogue.plan_of(entry, effective, free, device)) for entry in found]
     paces, unmeasured = _paces(effective, rows, device)
     if as_json:
         data = [_model_facts(entry, plan, paces.get(entry.id)) for entry, plan in rows]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from core import catalogue, config, free_memory
 from core.config import Effective
 from core.listings import size
-from core.memory import Plan, gib, plan
+from core.memory import Plan, gib
 from core.pace import Machine, Pace, of_plan, told
 from core.texts import _
 from tui.screens.onboarding.draft import Draft
@@ -84,12 +84,7 @@ def room_of(draft: Draft) -> Room:
 def plans(entries: list[catalogue.Entry], room: Room) -> dict[str, Plan]:
     """How each model would be trained."""
     return {
-        entry.id: plan(
-            entry.shape,
-            catalogue.for_model(room.effective, entry.id),
-            room.free_bytes,
-            room.device,
-        )
+        entry.id: catalogue.plan_of(entry, room.effective, room.free_bytes, room.device)
         for entry in entries
     }
 
